@@ -1,0 +1,22 @@
+//! Where packets come from.
+//!
+//! A [`Source`] yields packet records one at a time, borrowed from its own buffer. Formats are told by
+//! their magic number, never by a file name; each has a file of its own. Nothing here knows what a packet
+//! means, and nothing below this layer reads a file or a clock.
+
+mod compressed;
+mod chain;
+mod damage;
+mod error;
+mod link_type;
+mod open;
+mod pcap;
+mod pcapng;
+mod source;
+
+pub use chain::Chain;
+pub use damage::Damage;
+pub use error::{Error, ErrorKind};
+pub use link_type::LinkType;
+pub use open::{Input, open};
+pub use source::{Packet, Source, Summary};

@@ -1,0 +1,204 @@
+//! What decoding gives.
+
+use std::net::IpAddr;
+
+/// Where and when a packet stood in the capture: the evidence every later fact points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct At {
+    /// Capture time, nanoseconds since the epoch.
+    pub time: i64,
+    /// Index of the file among those given, from 0.
+    pub file: u32,
+    /// Frame number in that file, from 1.
+    pub frame: u64,
+}
+
+/// The outcome of decoding one packet record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoded<'a> {
+    /// A TCP segment.
+    Tcp(Segment<'a>),
+    /// A UDP datagram.
+    Udp(Udp<'a>),
+    /// An ICMP or ICMPv6 error that quotes a TCP or UDP packet.
+    Icmp(Icmp),
+    /// Nothing for us; the reason is counted.
+    Other(Undecoded),
+}
+
+/// Why a packet gave no segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Undecoded {
+    /// ARP, LLDP, another protocol: not IP, or IP but neither TCP, UDP nor an ICMP error.
+    OtherProtocol,
+    /// A link type this version does not read.
+    LinkType,
+    /// Cut or broken before the ports could be read.
+    Truncated,
+    /// A fragment other than the first (its ports are in the first).
+    LaterFragment,
+}
+
+/// What the IP header says that later layers use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpInfo {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Time to live (IPv4) or hop limit (IPv6).
+    pub ttl: u8,
+    /// Identification: IPv4 header, or the IPv6 fragment header. 0 is normal with "don't fragment".
+    pub id: u32,
+    /// The packet is the first fragment of several.
+    pub fragment: Fragment,
+    /// IPv4 total length 0: an offloaded send, recorded before the network card cut it.
+    pub zero_length: bool,
+}
+
+/// Fragmentation state of an IP packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fragment {
+    /// Whole.
+    No,
+    /// The first fragment: it has the ports and the beginning of the payload.
+    First,
+}
+
+/// One TCP segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// Where it stood.
+    pub at: At,
+    /// Interface index inside its file.
+    pub interface: u32,
+    /// From the IP header.
+    pub ip: IpInfo,
+    /// From the TCP header.
+    pub tcp: TcpHeader<'a>,
+    /// Payload bytes that were recorded (without Ethernet padding).
+    pub payload: &'a [u8],
+    /// Payload length on the wire; more than `payload.len()` when the snap length cut it.
+    pub payload_len: u32,
+    /// What was odd about it.
+    pub quality: Quality,
+}
+
+/// The TCP header, as much as was recorded (RFC 9293 3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpHeader<'a> {
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgment number; meaningful with [`TcpFlags::ACK`]. 0 when the header was cut before it.
+    pub ack: u32,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Window as sent, unscaled; 0 with `quality.header_cut` when not recorded.
+    pub window: u16,
+    /// Checksum as sent; `None` when not recorded.
+    pub checksum: Option<u16>,
+    /// The options, raw, as far as recorded.
+    pub options: &'a [u8],
+}
+
+/// TCP control bits (RFC 9293 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronise sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// The acknowledgment number is meaningful.
+    pub const ACK: Self = Self(0x10);
+
+    /// Whether every bit of `other` is set.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// What was odd about a recorded packet; none of it stops the analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quality {
+    /// The snap length cut the TCP header itself (options or more are missing).
+    pub header_cut: bool,
+    /// The snap length cut the payload.
+    pub payload_cut: bool,
+    /// The TCP checksum does not fit; only computed for RST segments that were recorded whole, `None` else.
+    pub checksum_ok: Option<bool>,
+}
+
+/// One UDP datagram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Udp<'a> {
+    /// Where it stood.
+    pub at: At,
+    /// From the IP header.
+    pub ip: IpInfo,
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port.
+    pub dst_port: u16,
+    /// Payload bytes that were recorded.
+    pub payload: &'a [u8],
+}
+
+/// An ICMP error, with the transport header it quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Icmp {
+    /// Where it stood.
+    pub at: At,
+    /// Who sent it: a router, a firewall or the host itself.
+    pub from: IpAddr,
+    /// What it says.
+    pub reason: IcmpReason,
+    /// Source address of the quoted packet.
+    pub src: IpAddr,
+    /// Destination address of the quoted packet.
+    pub dst: IpAddr,
+    /// IP protocol of the quoted packet: 6 TCP, 17 UDP.
+    pub protocol: u8,
+    /// Source port of the quoted packet.
+    pub src_port: u16,
+    /// Destination port of the quoted packet.
+    pub dst_port: u16,
+    /// Sequence number of the quoted TCP segment.
+    pub seq: u32,
+}
+
+/// What an ICMP error says (RFC 792, RFC 1812 5.2.7.1, RFC 4443 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IcmpReason {
+    /// Network, host or port unreachable, administratively prohibited and so on: type and code as sent.
+    Unreachable {
+        /// ICMPv4 code (type 3), or the ICMPv6 code (type 1) of the same meaning as sent.
+        code: u8,
+        /// Whether it came as ICMPv6.
+        v6: bool,
+    },
+    /// A packet was too big for the next hop, with the MTU it names: what a black hole lacks.
+    PacketTooBig {
+        /// MTU of the next hop; 0 when an old router does not say.
+        mtu: u32,
+    },
+    /// Time to live exceeded.
+    TimeExceeded,
+    /// Another type or code.
+    Other {
+        /// ICMP type.
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+    },
+}
