@@ -1,0 +1,46 @@
+//! The TDS packet header (MS-TDS 2.2.3.1).
+
+use super::PacketType;
+
+/// Length of the header, in bytes (MS-TDS 2.2.3.1).
+pub const PACKET_HEADER_LEN: usize = 8;
+
+/// One packet header. Lengths are big-endian on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketHeader {
+    /// What the message is.
+    pub kind: PacketType,
+    /// Status bits: 0x01 end of message, 0x02 ignore, 0x08/0x10 reset connection.
+    pub status: u8,
+    /// Length of the packet including this header, in bytes.
+    pub length: u16,
+    /// Server process id, as the server sends it.
+    pub spid: u16,
+    /// Packet number, modulo 256.
+    pub packet_id: u8,
+    /// Window; always 0.
+    pub window: u8,
+}
+
+impl PacketHeader {
+    /// Reads a header; `None` when there are fewer than 8 bytes. Any 8 bytes give a header: whether it is
+    /// plausible is [`PacketHeader::is_plausible`].
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let [kind, status, l0, l1, s0, s1, packet_id, window, ..] = *bytes else { return None };
+        Some(Self {
+            kind: PacketType(kind),
+            status,
+            length: u16::from_be_bytes([l0, l1]),
+            spid: u16::from_be_bytes([s0, s1]),
+            packet_id,
+            window,
+        })
+    }
+
+    /// Whether this packet ends its message.
+    #[must_use]
+    pub const fn ends_message(&self) -> bool {
+        self.status & 0x01 != 0
+    }
+}
