@@ -1,0 +1,302 @@
+//! What a connection tells its handler.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::decode::{At, IcmpReason};
+
+/// One of the two directions of a connection, named by the end that sends. Neutral: `A` is the smaller
+/// endpoint of the [`Key`]. Who is the client is another question ([`Signal::Syn`] answers it when it was seen).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dir {
+    /// Sent by the smaller endpoint.
+    A,
+    /// Sent by the larger endpoint.
+    B,
+}
+
+impl Dir {
+    /// The other direction.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// 0 for `A`, 1 for `B`.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The two endpoints of a connection, the smaller first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The smaller endpoint.
+    pub a: SocketAddr,
+    /// The larger endpoint.
+    pub b: SocketAddr,
+}
+
+/// One thing that happened on a connection.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// The packet that shows it. For data that had to wait for an earlier segment: the packet that filled the hole.
+    pub at: At,
+    /// Who sent that packet (for [`Signal::Icmp`]: who sent the packet it quotes).
+    pub dir: Dir,
+    /// What happened.
+    pub signal: Signal<'a>,
+}
+
+/// What can happen on a connection.
+#[derive(Debug, Clone)]
+pub enum Signal<'a> {
+    /// A SYN without ACK. The first tells the client; more with the same ISN are its retries.
+    Syn {
+        /// 1 for the first, 2 for its first retry, and so on.
+        attempt: u32,
+    },
+    /// A SYN-ACK that answers the client's SYN.
+    SynAck {
+        /// 1 for the first.
+        attempt: u32,
+    },
+    /// The ACK that completes the three-way handshake.
+    HandshakeDone,
+    /// New bytes of the stream, in order, each byte once.
+    Data {
+        /// Offset of the first byte in its direction, 0 = first byte after the SYN (or first byte seen).
+        offset: u64,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// Bytes of the stream that will not come. Never joined silently.
+    Gap {
+        /// Offset of the first missing byte.
+        offset: u64,
+        /// How many are missing.
+        len: u64,
+        /// Why.
+        reason: GapReason,
+    },
+    /// A segment that the sender sent before, sent again (not a duplicate made by the capture).
+    Retransmit {
+        /// Offset of its first byte; `None` for a FIN alone.
+        offset: Option<u64>,
+        /// Payload length in bytes.
+        len: u32,
+        /// How often this segment has now been sent again without an answer in between (1 = first repeat).
+        times: u32,
+    },
+    /// Bytes that overlap earlier ones with other content; the first were kept.
+    OverlapConflict {
+        /// Offset of the first byte that differs.
+        offset: u64,
+    },
+    /// A keep-alive probe (RFC 9293 3.8.4), `times` in a row without an answer, this one included.
+    KeepAlive {
+        /// How many in a row.
+        times: u32,
+    },
+    /// The other side answered a keep-alive probe (or any probe run ended by traffic from it).
+    KeepAliveAnswered,
+    /// The sender closed its receive window.
+    ZeroWindow,
+    /// An ACK in answer to a segment that the receiver found unacceptable (RFC 5961 3.2, 4.2): it acknowledges
+    /// an older state than the SYN or RST it answers.
+    ChallengeAck,
+    /// The sender's FIN, once all data before it was delivered (or lost in a [`Signal::Gap`]).
+    Fin,
+    /// A RST.
+    Reset(ResetShape),
+    /// An ICMP error that quotes a packet of this connection.
+    Icmp {
+        /// Who sent it.
+        from: IpAddr,
+        /// What it says.
+        reason: IcmpReason,
+    },
+}
+
+/// Why bytes are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GapReason {
+    /// The other side acknowledged them, so they were sent and received: the capture lost them.
+    NotCaptured,
+    /// The snap length cut them.
+    SnapLength,
+    /// The reassembly buffer of this stream was full.
+    BufferFull,
+    /// Never seen and never acknowledged before the connection ended or went on without them.
+    Lost,
+}
+
+/// What a RST looks like next to the host it claims to be from, and next to what its receiver expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetShape {
+    /// It has ACK too.
+    pub ack: bool,
+    /// Its TTL or hop limit.
+    pub ttl: u8,
+    /// TTLs of the other packets of the same end of this connection (before or after it): smallest and largest;
+    /// `None` when that end sent nothing else. Packets recorded twice on different hops count both.
+    pub host_ttl: Option<(u8, u8)>,
+    /// Its IP identification.
+    pub ip_id: u32,
+    /// Its sequence number minus what the receiver expected next (RCV.NXT as far as the capture shows);
+    /// 0 = exactly acceptable (RFC 5961 3.2); `None` when nothing of that direction was seen.
+    pub seq_offset: Option<i64>,
+    /// The receiver's window in bytes, scaled when the scale is known, to judge `seq_offset`.
+    pub receiver_window: u32,
+    /// It answers a SYN that was never accepted (ACK = ISN + 1).
+    pub refuses_syn: bool,
+    /// Its acknowledgment number lies above anything its receiver has sent, or below what was acknowledged before.
+    pub ack_implausible: bool,
+    /// Both FINs were seen before it.
+    pub after_both_fins: bool,
+    /// A FIN of its own sender was seen before it.
+    pub after_own_fin: bool,
+    /// A FIN of the receiver was seen before it.
+    pub after_peer_fin: bool,
+    /// It answers data that arrived after its sender had closed or reset (the kernel's answer to late data).
+    pub answers_late_data: bool,
+    /// A RST in either direction was seen before it.
+    pub repeated: bool,
+}
+
+/// How much a handler still wants to hear of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// Nothing: not ours. The connection drops to a tombstone that only knows when its tuple is used anew.
+    Nothing,
+    /// Signals, no payload: buffers are dropped, [`Signal::Data`] and [`Signal::Gap`] no more sent.
+    Signals,
+    /// Everything.
+    Payload,
+}
+
+/// The receiver of one connection's events.
+pub trait Handler {
+    /// Takes an event; says how much it wants from now on. Interest never rises again.
+    fn on_event(&mut self, event: &Event<'_>) -> Interest;
+
+    /// The interface, link and so on do not matter here; but how many bytes the handler holds does.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// The connection that used the same four-tuple before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Previous {
+    /// Its last packet.
+    pub last: At,
+    /// It had ended by both FINs or a RST before the new SYN came.
+    pub ended: bool,
+    /// It was a tombstone (not ours), so nothing else is known of it.
+    pub foreign: bool,
+}
+
+/// What one direction sent, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HalfSummary {
+    /// Packets, without those that the capture recorded twice.
+    pub packets: u64,
+    /// Packets recorded more than once (another interface, layer or file).
+    pub duplicates: u64,
+    /// Payload bytes, each counted once.
+    pub bytes: u64,
+    /// Segments sent again.
+    pub retransmissions: u64,
+    /// Largest number of times that one segment was sent again without progress.
+    pub max_repeats: u32,
+    /// Segment sizes: the largest payload seen (wire length).
+    pub largest_segment: u32,
+    /// Largest payload that the other side acknowledged.
+    pub largest_acknowledged: u32,
+    /// Keep-alive probes sent.
+    pub keep_alives: u64,
+    /// Times the window was closed.
+    pub zero_windows: u64,
+    /// Smallest and largest TTL of its packets, RST excluded.
+    pub ttl: Option<(u8, u8)>,
+    /// Bytes sent that the other side had not acknowledged when the capture of this connection ended.
+    pub unacknowledged: u64,
+    /// Bytes missing in gaps.
+    pub missing: u64,
+    /// Maximum segment size of its SYN.
+    pub mss: Option<u16>,
+    /// Its first packet.
+    pub first: Option<At>,
+    /// Its last packet.
+    pub last: Option<At>,
+    /// Its last packet with payload.
+    pub last_data: Option<At>,
+}
+
+/// A connection that the table lets go: at the end of the capture, when its tuple is used anew, some time after
+/// it ended, or to make room.
+#[derive(Debug)]
+pub struct Closed<H> {
+    /// Number of the connection in the order of first packets, from 0.
+    pub number: u64,
+    /// Its endpoints.
+    pub key: Key,
+    /// Who sent the SYN (or received the SYN-ACK), when seen.
+    pub initiator: Option<Dir>,
+    /// First packet.
+    pub first: At,
+    /// Last packet.
+    pub last: At,
+    /// What each direction sent, by [`Dir::index`].
+    pub halves: [HalfSummary; 2],
+    /// The connection before it on the same tuple.
+    pub previous: Option<Previous>,
+    /// It was evicted to make room, not closed or ended with the capture.
+    pub evicted: bool,
+    /// The handler, with what it learnt.
+    pub handler: H,
+}
+
+/// Bounds of the table. Each is a documented default; a bound that bites is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections held at once, tombstones included.
+    pub connections: usize,
+    /// Bytes of out-of-order data held for one direction.
+    pub out_of_order_bytes: usize,
+    /// Out-of-order segments held for one direction.
+    pub out_of_order_segments: usize,
+    /// Bytes of out-of-order data held over all connections.
+    pub total_bytes: usize,
+    /// Capture time, in nanoseconds, that an ended connection is kept for late packets.
+    pub linger: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1 << 20,
+            out_of_order_bytes: 256 << 10,
+            out_of_order_segments: 512,
+            total_bytes: 32 << 20,
+            linger: 60_000_000_000,
+        }
+    }
+}
+
+/// What the table counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableCounts {
+    /// Connections opened, of any kind.
+    pub connections: u64,
+    /// Connections evicted to make room.
+    pub evicted: u64,
+    /// Packets recorded more than once.
+    pub duplicates: u64,
+    /// Times a reassembly bound bit.
+    pub reassembly_limit: u64,
+}

@@ -1,0 +1,19 @@
+//! TCP connections rebuilt from segments: one table, two neutral directions, events.
+//!
+//! Read first: RFC 9293 3.8 (data communication), RFC 5961 (blind resets), RFC 7323 (timestamps). The table
+//! knows nothing of TDS: it hands every connection's events to the [`Handler`] that was made for it, and the
+//! handler says how much it still wants to hear ([`Interest`]).
+
+mod connection;
+mod duplicate;
+mod event;
+mod half;
+mod reassembly;
+mod reset;
+mod table;
+
+pub use event::{
+    Closed, Dir, Event, GapReason, HalfSummary, Handler, Interest, Key, Limits, Previous, ResetShape, Signal,
+    TableCounts,
+};
+pub use table::Table;
