@@ -1,0 +1,51 @@
+//! The result of an analysis: what every report is made of.
+
+use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, ServerFacts};
+use crate::rules::{Finding, Ruling};
+
+/// What an analysis found. Everything in it is in a fixed order: the same capture gives the same value.
+#[derive(Debug, Clone, Default)]
+pub struct Analysis {
+    /// The files, in argument order.
+    pub captures: Vec<CaptureFacts>,
+    /// Listeners that are SQL Servers or were called as such, by address and port.
+    pub servers: Vec<ServerFacts>,
+    /// Findings: errors first, then by count and time.
+    pub findings: Vec<Finding>,
+    /// Connections with a verdict, up to the limit, and healthy exemplars (or every one when asked for), by id.
+    pub connections: Vec<JudgedConnection>,
+    /// Connections with a verdict that are not in `connections`.
+    pub connections_omitted: u64,
+    /// SQL Browser lookups.
+    pub browser: Vec<BrowserFacts>,
+    /// Counts over the whole capture.
+    pub totals: Totals,
+}
+
+/// A connection and the verdict on it.
+#[derive(Debug, Clone)]
+pub struct JudgedConnection {
+    /// What it showed.
+    pub facts: ConnectionFacts,
+    /// The verdict: a cause of severity error ended or stalled it.
+    pub verdict: Option<Ruling>,
+}
+
+/// Counts over the whole capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// TCP connections of any kind.
+    pub connections: u64,
+    /// Connections taken for SQL Server's.
+    pub tds: u64,
+    /// Connections with a verdict.
+    pub failed: u64,
+    /// Logins accepted.
+    pub logged_in: u64,
+    /// Connections opened and closed without a byte: health checks.
+    pub probes: u64,
+    /// Connections that were evicted to make room, with what they would have told.
+    pub evicted: u64,
+    /// Failing connections judged before the end, with what was known then, to keep memory bounded.
+    pub judged_early: u64,
+}

@@ -1,0 +1,237 @@
+//! What many connections teach about one listener.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CertificateFacts, Endpoint, Moment, Time};
+use crate::tds::ProductBuild;
+use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
+
+/// One listener: address and port.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerFacts {
+    /// Address and port.
+    pub endpoint: Endpoint,
+    /// Why it is taken for a SQL Server: TDS was spoken there.
+    pub spoke_tds: Option<Moment>,
+    /// The SQL Browser announced this port, and the instance it named.
+    pub announced: Option<(Moment, String)>,
+    /// Product build from PRELOGIN.
+    pub build: Option<(ProductBuild, Moment)>,
+    /// What it was seen to accept.
+    pub accepts: Accepts,
+    /// Its certificate, as last seen in clear.
+    pub certificate: Option<CertificateFacts>,
+    /// Logins.
+    pub logins: LoginCounts,
+    /// It completed a TLS-first (TDS 8.0) handshake.
+    pub strict_seen: Option<Moment>,
+    /// It answered a clear PRELOGIN.
+    pub clear_prelogin_answered: Option<Moment>,
+    /// When it accepted connections.
+    pub accepted: AcceptSpans,
+    /// Connections that were opened and closed without a byte, by source: health checks.
+    pub probes: BTreeMap<IpAddr, u64>,
+    /// SYN, answer and failure counts over time.
+    pub load: Vec<LoadWindow>,
+    /// DHE handshakes, by client and prime length in bits.
+    pub dhe: BTreeMap<(IpAddr, u16), DheFacts>,
+    /// Handshakes without DHE, by client: completed and died after the key exchange.
+    pub other_handshakes: BTreeMap<IpAddr, (u64, u64)>,
+}
+
+/// Something seen, how often, and where first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Seen {
+    /// How often.
+    pub count: u64,
+    /// Where first.
+    #[serde(flatten)]
+    pub first: Moment,
+}
+
+/// What a server was seen to choose. Keys in order of their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accepts {
+    /// Versions in its ServerHellos.
+    pub versions: BTreeMap<ProtocolVersion, Seen>,
+    /// Suites in its ServerHellos.
+    pub suites: BTreeMap<CipherSuite, Seen>,
+    /// Groups it used.
+    pub groups: BTreeMap<NamedGroup, Seen>,
+    /// Schemes it signed with.
+    pub signatures: BTreeMap<SignatureScheme, Seen>,
+}
+
+/// Logins at one server. A login is one connection that sent one, or would have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct LoginCounts {
+    /// Connections that tried.
+    pub attempted: u64,
+    /// Accepted.
+    pub succeeded: u64,
+    /// Ended or stalled by an error.
+    pub failed: u64,
+}
+
+/// Stretches of time in which a listener accepted connections. Two accepted SYNs at most `2 * NEAR` apart
+/// lie in one stretch, so that every point of a stretch lies within `NEAR` of an accepted SYN.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AcceptSpans {
+    /// First and last accepted SYN of each stretch, in order, not overlapping.
+    pub spans: Vec<(Moment, Moment)>,
+}
+
+impl AcceptSpans {
+    /// "At about the same time" of rule R6: 30 s.
+    pub const NEAR: i64 = 30_000_000_000;
+    /// Most stretches kept: a minute apart at least, so more than two days before old ones are joined.
+    const MAX: usize = 4096;
+
+    /// Notes an accepted SYN.
+    pub fn accept(&mut self, at: Moment) {
+        let index = self.spans.partition_point(|(_, last)| last.time < at.time);
+        let joins_next = self
+            .spans
+            .get(index)
+            .is_some_and(|(first, _)| first.time.since(at.time) <= 2 * Self::NEAR);
+        let joins_previous = index
+            .checked_sub(1)
+            .and_then(|previous| self.spans.get(previous))
+            .is_some_and(|(_, last)| at.time.since(last.time) <= 2 * Self::NEAR);
+        match (joins_previous, joins_next) {
+            (true, true) => {
+                let (_, end) = self.spans.remove(index);
+                if let Some(span) = self.spans.get_mut(index - 1) {
+                    span.1 = span.1.max(end).max(at);
+                }
+            }
+            (true, false) => {
+                if let Some(span) = self.spans.get_mut(index - 1) {
+                    span.1 = span.1.max(at);
+                }
+            }
+            (false, true) => {
+                if let Some(span) = self.spans.get_mut(index) {
+                    span.0 = span.0.min(at);
+                }
+            }
+            (false, false) if self.spans.len() < Self::MAX => self.spans.insert(index, (at, at)),
+            (false, false) => {
+                if let Some(span) = self.spans.last_mut() {
+                    span.1 = span.1.max(at);
+                }
+            }
+        }
+    }
+
+    /// An accepted SYN of the stretch within [`Self::NEAR`] of `time`, if there is one.
+    #[must_use]
+    pub fn near(&self, time: Time) -> Option<Moment> {
+        self.spans
+            .iter()
+            .find(|(first, last)| {
+                first.time.since(time) <= Self::NEAR && time.since(last.time) <= Self::NEAR
+            })
+            .map(|(first, last)| if time.since(last.time) > -Self::NEAR { *last } else { *first })
+    }
+
+    /// The first accepted SYN of all.
+    #[must_use]
+    pub fn first(&self) -> Option<Moment> {
+        self.spans.first().map(|(first, _)| *first)
+    }
+
+    /// Takes in the stretches of another part of the capture.
+    pub fn merge(&mut self, other: &Self) {
+        for (first, last) in &other.spans {
+            self.accept(*first);
+            self.accept(*last);
+            // The stretch between them is one, however long.
+            let low = self.spans.partition_point(|(_, end)| end.time < first.time);
+            let high = self.spans.partition_point(|(start, _)| start.time <= last.time);
+            if high > low + 1 {
+                let end = self.spans.get(high - 1).map_or(*last, |span| span.1);
+                self.spans.drain(low + 1..high);
+                if let Some(span) = self.spans.get_mut(low) {
+                    span.1 = span.1.max(end);
+                }
+            }
+        }
+    }
+}
+
+/// What happened at a listener in one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct LoadWindow {
+    /// Where it begins.
+    pub start: Time,
+    /// How long it is, in seconds.
+    pub seconds: u32,
+    /// First SYNs of connections.
+    pub syns: u64,
+    /// Answered by SYN-ACK.
+    pub accepted: u64,
+    /// SYN packets sent again.
+    pub retried: u64,
+    /// Answered by RST.
+    pub refused: u64,
+    /// Never answered.
+    pub unanswered: u64,
+}
+
+/// DHE handshakes of one client with one server and prime length.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DheFacts {
+    /// Handshakes that reached ClientKeyExchange.
+    pub handshakes: u64,
+    /// Of these, how many had a public value that begins with a zero byte or is sent short.
+    pub short_values: u64,
+    /// Those that died between ClientKeyExchange and the first application data.
+    pub failed: u64,
+    /// Failed ones with a short value.
+    pub failed_short: u64,
+    /// The failed ones, the first 32.
+    pub failures: Vec<DheFailure>,
+    /// From the primes seen: how often a shared secret begins with a zero byte.
+    pub probability: f64,
+    /// Where first.
+    pub first: Moment,
+}
+
+/// One DHE handshake that died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DheFailure {
+    /// Connection id.
+    pub connection: u64,
+    /// The ClientKeyExchange.
+    pub at: Moment,
+    /// A public value began with a zero byte or was sent short.
+    pub short: bool,
+}
+
+/// What was asked of a SQL Browser (UDP 1434).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserFacts {
+    /// Who asked.
+    pub client: Endpoint,
+    /// Whom.
+    pub server: Endpoint,
+    /// The instance asked for; empty for all.
+    pub instance: String,
+    /// The first request.
+    pub asked: Moment,
+    /// How often it was asked.
+    pub requests: u32,
+    /// The answer.
+    pub answered: Option<Moment>,
+    /// The answer did not have the instance asked for.
+    pub instance_missing: bool,
+    /// An ICMP error answered.
+    pub icmp: Option<Moment>,
+    /// Sent to a broadcast or multicast address: an answer from elsewhere counts.
+    pub broadcast: bool,
+}

@@ -1,0 +1,157 @@
+//! The transport of one connection.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Moment, Side};
+
+/// What TCP showed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct TcpFacts {
+    /// SYN packets sent, retries included.
+    pub syns: u32,
+    /// The first SYN.
+    pub syn: Option<Moment>,
+    /// The last SYN retry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_syn: Option<Moment>,
+    /// The first SYN-ACK.
+    pub syn_ack: Option<Moment>,
+    /// SYN-ACK packets sent.
+    pub syn_acks: u32,
+    /// The ACK that completed the handshake.
+    pub established: Option<Moment>,
+    /// The client's FIN.
+    pub client_fin: Option<Moment>,
+    /// The server's FIN.
+    pub server_fin: Option<Moment>,
+    /// RST packets, the first 8.
+    pub resets: Vec<ResetFact>,
+    /// ICMP errors that quote this connection, the first 4.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub icmp: Vec<IcmpFact>,
+    /// What the client sent.
+    pub client: HalfFacts,
+    /// What the server sent.
+    pub server: HalfFacts,
+    /// A challenge ACK answered the SYN (RFC 5961): the tuple was still alive at the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenge_ack: Option<Moment>,
+    /// The connection before it on the same 4-tuple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousFact>,
+    /// Bytes came twice with other content; the first were kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap_conflict: Option<Moment>,
+    /// The first gap: bytes the capture does not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_gap: Option<Moment>,
+}
+
+/// What one side sent.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
+pub struct HalfFacts {
+    /// Packets.
+    pub packets: u64,
+    /// Packets that the capture recorded more than once.
+    pub duplicates: u64,
+    /// Payload bytes, each once.
+    pub bytes: u64,
+    /// Segments sent again.
+    pub retransmissions: u64,
+    /// Largest number of times that one segment was sent again without progress.
+    pub max_repeats: u32,
+    /// Largest payload of a segment, in bytes.
+    pub largest_segment: u32,
+    /// Largest payload that the other side acknowledged.
+    pub largest_acknowledged: u32,
+    /// Bytes that the other side never acknowledged.
+    pub unacknowledged: u64,
+    /// Bytes missing in the capture.
+    pub missing: u64,
+    /// Keep-alive probes sent.
+    pub keep_alives: u64,
+    /// Keep-alive probes at the end that nobody answered.
+    pub keep_alives_unanswered: u32,
+    /// Times it closed its receive window.
+    pub zero_windows: u64,
+    /// Smallest TTL or hop limit of its packets (RST excluded).
+    pub ttl_min: Option<u8>,
+    /// Largest TTL or hop limit.
+    pub ttl_max: Option<u8>,
+    /// Its last packet.
+    pub last: Option<Moment>,
+    /// Its last packet with payload.
+    pub last_data: Option<Moment>,
+    /// The last segment that it sent again, and its payload length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_retransmission: Option<Moment>,
+}
+
+/// A RST, and how it compares with the host it claims to be from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ResetFact {
+    /// Whose name it bears.
+    pub from: Side,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub moment: Moment,
+    /// It has ACK too.
+    pub ack: bool,
+    /// Its TTL or hop limit.
+    pub ttl: u8,
+    /// Smallest and largest TTL of that end's other packets.
+    pub host_ttl: Option<(u8, u8)>,
+    /// Its sequence number minus the one expected; 0 is exactly acceptable.
+    pub seq_offset: Option<i64>,
+    /// The receiver's window in bytes.
+    pub receiver_window: u32,
+    /// It answers a SYN.
+    pub refuses_syn: bool,
+    /// Its acknowledgment number does not fit.
+    pub ack_implausible: bool,
+    /// Both FINs came before it.
+    pub after_both_fins: bool,
+    /// Its own side's FIN came before it.
+    pub after_own_fin: bool,
+    /// The other side's FIN came before it.
+    pub after_peer_fin: bool,
+    /// It answers data that came after its side had closed.
+    pub answers_late_data: bool,
+    /// Another RST came before it.
+    pub repeated: bool,
+    /// The connection went on after it, with data that both sides took: the stack ignored it.
+    pub ignored: bool,
+    /// Nanoseconds since the connection's last packet before it.
+    pub after_silence: i64,
+}
+
+/// An ICMP error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct IcmpFact {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub moment: Moment,
+    /// Who sent it.
+    pub from: IpAddr,
+    /// Whose packet it quotes.
+    pub about: Side,
+    /// What it says, such as `port unreachable`.
+    pub reason: String,
+    /// It says that a packet was too big for the path.
+    pub too_big: bool,
+    /// It says that the destination cannot be reached or may not be.
+    pub unreachable: bool,
+}
+
+/// The connection before this one on the same 4-tuple.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PreviousFact {
+    /// Its last packet.
+    #[serde(flatten)]
+    pub last: Moment,
+    /// Whether it had ended before.
+    pub ended: bool,
+}
