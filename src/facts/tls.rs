@@ -52,6 +52,9 @@ pub struct TlsFacts {
     pub server_finished: Option<Moment>,
     /// Alerts, the first 8.
     pub alerts: Vec<AlertFact>,
+    /// The server's flight came in several TDS messages, each with its end: SQL Server sends one, and some
+    /// clients take the first for all of it.
+    pub unusual_flight: bool,
     /// The session was resumed: no certificate and no key exchange.
     pub resumed: bool,
     /// The first thing that was malformed.

@@ -67,6 +67,8 @@ pub struct Candidate {
 /// What a rule says of one connection, before equal ones are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
+    /// How bad, where it differs from the rule's own; below error it is no verdict on the connection.
+    pub severity: Option<Severity>,
     /// How sure.
     pub confidence: Confidence,
     /// One or two sentences that name both sides.
@@ -149,5 +151,72 @@ impl Evidence {
     #[must_use]
     pub fn new(moment: Moment, who: &'static str, text: impl Into<String>) -> Self {
         Self { moment, who, text: text.into() }
+    }
+}
+
+impl Verdict {
+    /// A verdict with its sentence; the rest is added by the methods below.
+    #[must_use]
+    pub fn new(confidence: Confidence, detail: impl Into<String>) -> Self {
+        Self {
+            severity: None,
+            confidence,
+            detail: detail.into(),
+            application_sees: None,
+            evidence: Vec::new(),
+            ruled_out: Vec::new(),
+            candidates: Vec::new(),
+            remedy: Vec::new(),
+            group: String::new(),
+        }
+    }
+
+    /// With this severity instead of the rule's.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// What the application logs.
+    #[must_use]
+    pub fn application(mut self, text: impl Into<String>) -> Self {
+        self.application_sees = Some(text.into());
+        self
+    }
+
+    /// One more line of evidence; nothing when there is none.
+    #[must_use]
+    pub fn evidence(mut self, line: impl Into<Option<Evidence>>) -> Self {
+        self.evidence.extend(line.into());
+        self
+    }
+
+    /// One more cause that the packets exclude.
+    #[must_use]
+    pub fn rules_out(mut self, slug: &'static str, because: impl Into<String>, at: Option<Moment>) -> Self {
+        self.ruled_out.push(RuledOut { slug, because: because.into(), at: at.map(|moment| moment.at) });
+        self
+    }
+
+    /// One more cause that fits.
+    #[must_use]
+    pub fn candidate(mut self, slug: &'static str, because: impl Into<String>) -> Self {
+        self.candidates.push(Candidate { slug, because: because.into() });
+        self
+    }
+
+    /// One more step of the remedy.
+    #[must_use]
+    pub fn step(mut self, step: impl Into<String>) -> Self {
+        self.remedy.push(step.into());
+        self
+    }
+
+    /// Verdicts fold together when this is equal too.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = group.into();
+        self
     }
 }

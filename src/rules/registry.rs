@@ -60,8 +60,6 @@ pub struct Case<'a> {
     pub connection: &'a ConnectionFacts,
     /// What all connections taught about its server.
     pub server: &'a ServerFacts,
-    /// The files.
-    pub captures: &'a [CaptureFacts],
 }
 
 /// What a server rule sees.

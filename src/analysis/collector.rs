@@ -1,0 +1,211 @@
+//! Keeps what finished connections taught, until the rules are asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::browser::Browser;
+use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
+use super::{Settings, Totals};
+use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
+use crate::session::KnownPorts;
+use crate::tls::CertificateInfo;
+
+/// Listeners kept. A scan or a flood of spoofed addresses makes many that never say a word.
+const SERVERS: usize = 1 << 16;
+/// Hosts kept that were seen to call a SQL Server.
+const CLIENTS: usize = 1 << 16;
+/// Distinct offers and certificate chains shared between connections.
+const SHARED: usize = 4096;
+
+/// Everything learnt so far.
+#[derive(Debug)]
+pub(super) struct Collector {
+    pub(super) settings: Settings,
+    pub(super) known: Arc<KnownPorts>,
+    pub(super) servers: BTreeMap<Endpoint, ServerFacts>,
+    /// Hosts that spoke TDS as clients.
+    pub(super) clients: BTreeSet<IpAddr>,
+    /// Connections that may carry a verdict, to be judged at the end.
+    pub(super) pending: Vec<ConnectionFacts>,
+    /// Connections in which nothing was said; whether they are ours is known at the end.
+    pub(super) silent: Vec<ConnectionFacts>,
+    /// Healthy connections kept as examples.
+    pub(super) healthy: Vec<ConnectionFacts>,
+    pub(super) healthy_kept: BTreeMap<Endpoint, usize>,
+    /// Healthy connections judged for warnings at once, then let go.
+    pub(super) folded: super::judge::Folder,
+    pub(super) browser: Browser,
+    pub(super) totals: Totals,
+    pub(super) quality: ConnectionQuality,
+    /// Earliest first packet of any connection.
+    pub(super) first: Option<Time>,
+    offers: BTreeMap<u64, Vec<Arc<Offer>>>,
+    chains: Vec<Arc<Vec<CertificateInfo>>>,
+}
+
+/// What connections say about the capture, by file.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionQuality {
+    pub(super) midstream: BTreeMap<u32, u64>,
+    pub(super) one_sided: BTreeMap<u32, u64>,
+    pub(super) gapped: BTreeMap<u32, u64>,
+    pub(super) duplicates: BTreeMap<u32, u64>,
+}
+
+impl Collector {
+    pub(super) fn new(settings: Settings, known: Arc<KnownPorts>) -> Self {
+        Self {
+            settings,
+            known,
+            servers: BTreeMap::new(),
+            clients: BTreeSet::new(),
+            pending: Vec::new(),
+            silent: Vec::new(),
+            healthy: Vec::new(),
+            healthy_kept: BTreeMap::new(),
+            folded: super::judge::Folder::default(),
+            browser: Browser::default(),
+            totals: Totals::default(),
+            quality: ConnectionQuality::default(),
+            first: None,
+            offers: BTreeMap::new(),
+            chains: Vec::new(),
+        }
+    }
+
+    /// Takes in a finished connection.
+    pub(super) fn connection(&mut self, mut connection: ConnectionFacts) {
+        self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
+        let room = self.servers.len() < SERVERS;
+        let endpoint = connection.server;
+        if room || self.servers.contains_key(&endpoint) {
+            let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
+            learn_transport(server, &connection);
+        }
+        if !connection.tds.recognized {
+            self.silent_connection(connection);
+            return;
+        }
+        self.totals.tds += 1;
+        self.note_quality(&connection);
+        self.share(&mut connection);
+        if self.clients.len() < CLIENTS {
+            self.clients.insert(connection.client.ip);
+        }
+        let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
+        learn_dialogue(server, &connection);
+        if may_have_failed(&connection) {
+            self.hold(connection);
+        } else {
+            self.let_go(connection);
+        }
+    }
+
+    fn silent_connection(&mut self, connection: ConnectionFacts) {
+        if connection.tcp.syn.is_none() && !self.known.has(connection.server.port) {
+            return;
+        }
+        if is_probe(&connection) {
+            if let Some(server) = self.servers.get_mut(&connection.server) {
+                learn_probe(server, &connection);
+            }
+            return;
+        }
+        if self.silent.len() < self.settings.max_pending {
+            self.silent.push(connection);
+        } else {
+            self.totals.judged_early += 1;
+        }
+    }
+
+    fn hold(&mut self, connection: ConnectionFacts) {
+        if self.pending.len() < self.settings.max_pending {
+            self.pending.push(connection);
+            return;
+        }
+        self.totals.judged_early += 1;
+        let server = self.servers.get(&connection.server);
+        if let Some(server) = server {
+            self.folded.judge(&connection, server, &self.settings, self.first);
+        }
+    }
+
+    /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
+    fn let_go(&mut self, connection: ConnectionFacts) {
+        let Some(server) = self.servers.get_mut(&connection.server) else { return };
+        count_login(&mut server.logins, &connection, false);
+        self.totals.logged_in += 1;
+        self.folded.judge(&connection, server, &self.settings, self.first);
+        let kept = self.healthy_kept.entry(connection.server).or_default();
+        let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());
+        if wanted && (self.settings.all_connections || *kept < self.settings.healthy_exemplars) {
+            *kept += 1;
+            self.healthy.push(connection);
+        }
+    }
+
+    fn note_quality(&mut self, connection: &ConnectionFacts) {
+        let file = connection.first.at.file;
+        let tcp = &connection.tcp;
+        if tcp.syn.is_none() && tcp.syn_ack.is_none() {
+            *self.quality.midstream.entry(file).or_default() += 1;
+        }
+        if tcp.client.packets == 0 || tcp.server.packets == 0 {
+            *self.quality.one_sided.entry(file).or_default() += 1;
+        }
+        if tcp.client.missing + tcp.server.missing > 0 {
+            *self.quality.gapped.entry(file).or_default() += 1;
+        }
+        let duplicates = tcp.client.duplicates + tcp.server.duplicates;
+        if duplicates > 0 {
+            *self.quality.duplicates.entry(file).or_default() += duplicates;
+        }
+    }
+
+    /// Equal offers and chains are kept once.
+    fn share(&mut self, connection: &mut ConnectionFacts) {
+        if let Some(hello) = &mut connection.tls.client {
+            let key = offer_key(&hello.offer);
+            let full = self.offers.len() >= SHARED;
+            let known = self.offers.get(&key).and_then(|known| known.iter().find(|known| **known == hello.offer));
+            match known {
+                Some(known) => hello.offer = Arc::clone(known),
+                None if !full => self.offers.entry(key).or_default().push(Arc::clone(&hello.offer)),
+                None => {}
+            }
+        }
+        if let Some(certificate) = &mut connection.tls.certificate {
+            // Most captures have a handful of chains; the newest are the likeliest.
+            match self.chains.iter().rev().take(64).find(|known| ***known == *certificate.chain) {
+                Some(known) => certificate.chain = Arc::clone(known),
+                None if self.chains.len() < SHARED => self.chains.push(Arc::clone(&certificate.chain)),
+                None => {}
+            }
+        }
+    }
+}
+
+/// A cheap key that is the same for equal offers.
+fn offer_key(offer: &Offer) -> u64 {
+    let suites = offer.cipher_suites.iter().fold(0_u64, |key, suite| {
+        key.rotate_left(5).wrapping_mul(31).wrapping_add(u64::from(suite.0))
+    });
+    suites ^ (offer.versions.len() as u64)
+}
+
+/// Whether the rules should see it at the end, when everything is known. Only a login that was accepted, and a
+/// session that ended as sessions do, is let go at once.
+fn may_have_failed(connection: &ConnectionFacts) -> bool {
+    let tcp = &connection.tcp;
+    let by_client = connection.ended.by == EndedBy::Client && connection.ended.how != EndedHow::Alert;
+    let open = connection.ended.how == EndedHow::Open;
+    let quiet = tcp.resets.iter().all(|reset| reset.ignored || reset.after_both_fins || reset.after_own_fin);
+    !(connection.phase == Phase::LoggedIn
+        && (by_client || open)
+        && quiet
+        && connection.owed.is_none()
+        && connection.tds.errors.is_empty()
+        && tcp.client.keep_alives_unanswered + tcp.server.keep_alives_unanswered == 0
+        && connection.tds.routing.is_none())
+}

@@ -1,0 +1,90 @@
+use super::certificate;
+use super::phrase::{self, PRE_LOGIN_10054};
+use crate::facts::{EndedHow, Phase, Side};
+use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::ProtocolVersion;
+
+declare_rule! {
+    /// ## What it means
+    /// The client saw the server's certificate and left: it does not trust it, or the name does not fit. Usual
+    /// after a driver update (ODBC 18, OLE DB 19 and SqlClient 4 encrypt and check by default).
+    ///
+    /// ## How it is recognised
+    /// After the Certificate message the client sends a certificate alert (42 to 48), or ends the connection by
+    /// FIN or RST, at once or only after finishing the handshake (tedious does), and sends no login. The report
+    /// says what is wrong with the certificate as far as the capture shows it; whether the client knows the
+    /// issuer is not on the wire.
+    ///
+    /// ## What to do
+    /// Give SQL Server a certificate that the client trusts, for the name that it connects to; until then
+    /// `TrustServerCertificate=yes` on that client alone.
+    pub(super) static RULE = {
+        code: "T305", slug: "certificate-rejected-by-client", title: "Client rejected the server's certificate",
+        since: "0.1.0", severity: Error, rank: Specific, check: Connection(check),
+    };
+}
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let tls = &connection.tls;
+    let tls13 = tls.server.as_ref().is_some_and(|hello| hello.version == ProtocolVersion::TLS13);
+    let seen = tls.certificate.as_ref().map(|certificate| certificate.moment);
+    let by_client = phrase::ended_by(connection, Side::Client);
+    if !by_client || connection.tds.login.is_some() || connection.phase > Phase::HandshakeDone || tls.resumed {
+        return None;
+    }
+    let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
+    let says_so = alert.is_some_and(|description| (42..=48).contains(&description.0));
+    let encrypted_alert = tls13 && tls.alerts.iter().any(|alert| alert.from == Side::Client && alert.level.is_none());
+    let defects = certificate::defects(connection);
+    let finished = connection.phase >= Phase::KeyExchange;
+    let complete_flight = tls.server_hello_done.is_some() || finished;
+    let confidence = match (says_so, seen.is_some()) {
+        (true, _) => Confidence::Certain,
+        (false, _) if alert.is_some() => return None,
+        // In TLS 1.3 the certificate is encrypted: an encrypted alert right after the flight is all there is.
+        (false, false) if encrypted_alert && tls.server_finished.is_some() => Confidence::Possible,
+        (false, false) => return None,
+        (false, true) if !complete_flight || tls.unusual_flight => return None,
+        (false, true) if defects.is_empty() => return None,
+        // It has begun its own flight and then vanished: a certificate is refused before or after, not in between.
+        (false, true) if connection.phase == Phase::KeyExchange => return None,
+        (false, true) => Confidence::Likely,
+    };
+    if connection.ended.how == EndedHow::Reset && !says_so && finished {
+        return None;
+    }
+    let what = if defects.is_empty() {
+        "nothing is wrong with it that the capture shows, so its issuer is not trusted or the name does not fit".to_owned()
+    } else {
+        format!("it is {}", defects.join("; "))
+    };
+    let alert_text = alert.map_or_else(String::new, |description| format!(" (alert {} {description})", description.0));
+    let detail = format!(
+        "The client saw the server's certificate and {}{alert_text} without logging in: {what}.",
+        phrase::ended_how(connection)
+    );
+    let leaf = tls.certificate.as_ref().and_then(|certificate| certificate.chain.first());
+    let line = leaf.zip(seen).map(|(leaf, at)| phrase::learnt(at, format!("Certificate: {}", certificate::describe(leaf))));
+    let weak = certificate::weak_signature(connection).filter(|weak| !weak.refused_by_offer);
+    let verdict = Verdict::new(confidence, detail)
+        .application(format!("\"The certificate chain was issued by an authority that is not trusted\" or \"certificate verify failed\"; often only {PRE_LOGIN_10054}"))
+        .evidence(phrase::server_hello(connection))
+        .evidence(line)
+        .evidence(phrase::ending(connection, seen));
+    let verdict = match weak {
+        Some(weak) => verdict.rules_out(
+            "weak-hash-certificate",
+            format!("the client's signature_algorithms allow {}", weak.certificate.signature_algorithm),
+            tls.client.as_ref().map(|hello| hello.moment),
+        ),
+        None => verdict,
+    };
+    Some(
+        verdict
+            .step("Install a certificate from an authority that the clients trust, issued for the name in the connection string, and select it in SQL Server Configuration Manager.")
+            .step("Or make this client trust it: import the issuer; with ODBC 18 and later HostNameInCertificate when the name differs.")
+            .step("As a stop-gap, on a network that you trust: TrustServerCertificate=yes (encryption stays on, the identity is not checked).")
+            .group(format!("{alert:?} {defects:?} {:?}", connection.ended.how)),
+    )
+}

@@ -1,0 +1,140 @@
+use super::phrase::{self, PRE_LOGIN_10054};
+use super::refusal::{Meets, Refusal, highest};
+use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::ProtocolVersion;
+
+declare_rule! {
+    /// ## What it means
+    /// The server ended the connection right after ClientHello, and nothing in the capture says why. Schannel
+    /// closes without an alert for any of several reasons; on one connection they look alike.
+    ///
+    /// ## How it is recognised
+    /// ClientHello (or the second one, after HelloRetryRequest), then FIN, RST or an alert that does not decide,
+    /// and no ServerHello; what this server accepts elsewhere in the capture does not exclude the offer. The
+    /// report names every cause that fits, and those that the capture excludes.
+    ///
+    /// ## What to do
+    /// Look at the Schannel events of that second on the server, capture a login that succeeds to the same
+    /// server as well, or scan it: `nmap -p 1433 --script ssl-enum-ciphers SERVER`.
+    pub(super) static RULE = {
+        code: "T301", slug: "closed-after-client-hello", title: "Server closed right after ClientHello",
+        since: "0.1.0", severity: Error, rank: Generic, check: Connection(check),
+    };
+}
+
+/// A ClientHello from this size on takes more than one segment: the size that devices stumble over.
+const LARGE: u32 = 1400;
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let refusal = Refusal::of(case)?;
+    let others = case.server.accepts.versions.values().map(|seen| seen.count).sum::<u64>();
+    let context = match others {
+        0 => "no other TLS handshake with this server is in the capture".to_owned(),
+        1 => "the offer does not differ from what this server accepted from another login".to_owned(),
+        n => format!("the offer does not differ from what this server accepted from {n} other logins"),
+    };
+    let how = phrase::ended_how(connection);
+    let alert = refusal.alert.map_or_else(
+        || "Nothing on the wire says why".to_owned(),
+        |alert| format!("Its {} does not decide", phrase::alert_words(alert)),
+    );
+    let after = if refusal.hello.after_retry { "the second ClientHello (after HelloRetryRequest)" } else { "ClientHello" };
+    let detail = format!("The server {how} right after {after}. {alert}, and {context}. What fits is listed below.");
+    let confidence = if refusal.alert.is_some() { Confidence::Likely } else { Confidence::Possible };
+    let verdict = Verdict::new(confidence, detail)
+        .application(PRE_LOGIN_10054)
+        .evidence(phrase::client_hello(connection))
+        .evidence(phrase::ending(connection, Some(refusal.hello.moment)));
+    let verdict = candidates(case, &refusal, excluded(&refusal, verdict));
+    Some(
+        verdict
+            .step(phrase::schannel_events(
+                connection,
+                "36874 (no suite), 36871 (version), 36869/36870 (certificate key), 36888 (alert sent)",
+            ))
+            .step(format!(
+                "From any machine: nmap -p {} --script ssl-enum-ciphers {}, and compare with the offer above.",
+                connection.server.port, connection.server.ip
+            ))
+            .step("Capture again with a login in it that succeeds: what the server accepts decides the rest.")
+            .group(refusal.group(connection)),
+    )
+}
+
+fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
+    let verdict = match refusal.versions() {
+        Meets::Yes(at) => verdict.rules_out(
+            "no-common-tls-version",
+            "a version offered is accepted by this server in another login",
+            Some(at),
+        ),
+        _ => verdict,
+    };
+    let verdict = match refusal.suites() {
+        Meets::Yes(at) => verdict.rules_out(
+            "no-common-cipher-suite",
+            "a suite offered is chosen by this server in another login",
+            Some(at),
+        ),
+        _ => verdict,
+    };
+    match refusal.groups() {
+        Meets::Yes(at) => {
+            verdict.rules_out("no-common-group", "a group offered is used by this server in another login", Some(at))
+        }
+        _ => verdict,
+    }
+}
+
+fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
+    let offer = &refusal.hello.offer;
+    let mut verdict = verdict;
+    if refusal.strict {
+        verdict = verdict.candidate(
+            "strict-tls-not-supported",
+            "the client speaks TLS first (TDS 8.0); a server older than SQL Server 2022 closes on that",
+        );
+    }
+    if refusal.suites() == Meets::Unknown {
+        let windows = crate::reference::releases_with_a_suite(offer.cipher_suites.iter().map(|suite| suite.0));
+        let because = if windows.is_empty() {
+            format!("the {} suites offered are in no default list of Windows Server", offer.cipher_suites.len())
+        } else {
+            format!("{} suites offered; the defaults of Windows Server {} have one of them, a hardened list may not",
+                offer.cipher_suites.len(), phrase::list(windows, 7))
+        };
+        verdict = verdict.candidate("no-common-cipher-suite", because);
+    }
+    if refusal.versions() == Meets::Unknown {
+        let newest = highest(offer).map_or_else(|| "no version".to_owned(), |version| version.to_string());
+        let because = if highest(offer) >= Some(ProtocolVersion::TLS12) {
+            format!("offers up to {newest}: only a server without TLS 1.2 refuses that")
+        } else {
+            format!("offers at most {newest}: a hardened server refuses that")
+        };
+        verdict = verdict.candidate("no-common-tls-version", because);
+    }
+    if !matches!(refusal.signatures(), Meets::Yes(_)) {
+        let because = match &offer.signature_algorithms {
+            None => "the client sends no signature_algorithms: Schannel then assumes SHA-1 and refuses its own certificate",
+            Some(_) => "the server's certificate may be signed with a hash that the client does not offer (SHA-512, SHA-224, MD5)",
+        };
+        verdict = verdict.candidate("no-common-signature-algorithm", because);
+    }
+    verdict = verdict.candidate(
+        "server-certificate-unusable",
+        "the server's certificate or its private key cannot be used (Schannel 36869, 36870, 36871)",
+    );
+    if refusal.hello.len >= LARGE || refusal.hello.segments > 1 {
+        verdict = verdict.candidate(
+            "client-hello-intolerance",
+            format!("the ClientHello is large ({} bytes, {} segments)", refusal.hello.len, refusal.hello.segments),
+        );
+    }
+    let ttl_known = case.connection.tcp.server.ttl_min.is_some();
+    if !ttl_known {
+        verdict = verdict.candidate("reset-by-middlebox", "a device in the path may have ended it");
+    }
+    verdict
+}

@@ -1,0 +1,84 @@
+use super::phrase::{self, PRE_LOGIN_10054};
+use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
+use crate::rules::{Case, Confidence, Severity, Verdict, declare_rule};
+use crate::tls::KeyExchange;
+
+declare_rule! {
+    /// ## What it means
+    /// A `TLS_DHE_*` suite was negotiated. Windows before Server 2016 with KB4537806 (and Windows 10 1507, 8.1,
+    /// 7, Server 2012 R2 and older) computes the key wrongly when the shared secret begins with a zero byte:
+    /// about one handshake in 256 then fails, at random. It works until it does not.
+    ///
+    /// ## How it is recognised
+    /// ServerHello chooses a suite whose key exchange is ephemeral finite-field Diffie-Hellman. While the
+    /// handshakes succeed it is a warning. When one dies after the client's key exchange, and too few were
+    /// seen for statistics, it is a possible cause.
+    ///
+    /// ## What to do
+    /// Patch both ends (KB4540670 or later on Windows Server 2016), or disable the TLS_DHE suites on one of them.
+    pub(super) static RULE = {
+        code: "R3", slug: "dhe-suite-hazard", title: "TLS_DHE is negotiated (leading-zero hazard)",
+        since: "0.1.0", severity: Error, rank: Generic, check: Connection(check),
+    };
+}
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let hello = connection.tls.server.as_ref()?;
+    if hello.cipher_suite.key_exchange() != KeyExchange::Dhe {
+        return None;
+    }
+    if connection.phase >= Phase::HandshakeDone {
+        return Some(warning(connection));
+    }
+    // Windows with the fault closes without its own ChangeCipherSpec: that shape alone fits, anything else does not.
+    let key = connection.tls.client_key.as_ref()?;
+    let silent = connection.tls.server_ccs.is_none()
+        && phrase::ended_by(connection, Side::Server)
+        && matches!(connection.ended.how, EndedHow::Fin | EndedHow::Alert);
+    let bits = connection.tls.server_key.as_ref().and_then(|key| key.dh_bits)?;
+    let pair = case.server.dhe.get(&(connection.client.ip, bits))?;
+    if !silent || pair.handshakes > 1 {
+        return None;
+    }
+    let detail = format!(
+        "The handshake chose {} and the server {} right after the client's key exchange: the shape of the \
+         leading-zero fault, but one handshake is no statistic.",
+        phrase::short_suite(hello.cipher_suite),
+        phrase::ended_how(connection)
+    );
+    Some(
+        steps(
+            Verdict::new(Confidence::Possible, detail)
+                .application(PRE_LOGIN_10054)
+                .evidence(phrase::server_hello(connection))
+                .evidence(phrase::ending(connection, Some(key.moment)))
+                .candidate("handshake-closed-by-server", "the server may have refused the client's key or Finished for another reason"),
+        )
+        .group(format!("one {:?}", connection.ended.how)),
+    )
+}
+
+fn warning(connection: &ConnectionFacts) -> Verdict {
+    let suite = connection.tls.server.as_ref().map_or_else(String::new, |hello| phrase::short_suite(hello.cipher_suite));
+    let bits = connection.tls.server_key.as_ref().and_then(|key| key.dh_bits);
+    let prime = bits.map_or_else(String::new, |bits| format!(" with a prime of {bits} bits"));
+    steps(
+        Verdict::new(
+            Confidence::Certain,
+            format!(
+                "Logins work over {suite}{prime}. If either end lacks the leading-zero fix, about one in 256 will be \
+                 forcibly closed."
+            ),
+        )
+        .severity(Severity::Warning)
+        .evidence(phrase::server_hello(connection)),
+    )
+    .group(format!("works {suite} {bits:?}"))
+}
+
+fn steps(verdict: Verdict) -> Verdict {
+    verdict
+        .step("Patch both ends: Windows Server 2016 needs KB4537806 or KB4540670 (14393.3542) or later; Server 2019, Windows 10 1511 and newer have the fix; 2012 R2 and older never got it.")
+        .step("Or disable the suites: Get-TlsCipherSuite -Name TLS_DHE | ForEach-Object { Disable-TlsCipherSuite -Name $_.Name } on one end, or group policy SSL Cipher Suite Order.")
+}

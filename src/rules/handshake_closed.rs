@@ -1,0 +1,138 @@
+//! The generic ends of a handshake, one rule for each side.
+
+use super::phrase::{self, PRE_LOGIN_10054};
+use crate::facts::{ConnectionFacts, Phase, Side};
+use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::KeyExchange;
+
+declare_rule! {
+    /// ## What it means
+    /// The server ended the connection in the middle of the TLS handshake, after its ServerHello, and nothing
+    /// more specific explains it.
+    ///
+    /// ## How it is recognised
+    /// ServerHello was seen, the server sends an alert, FIN or RST before the login, and no rule about
+    /// certificates, client certificates or Diffie-Hellman fits.
+    ///
+    /// ## What to do
+    /// Look at the Schannel events of that second on the server, and at the SQL Server error log (17830, 17832).
+    pub(super) static BY_SERVER = {
+        code: "T310", slug: "handshake-closed-by-server", title: "Server ended the TLS handshake", since: "0.1.0",
+        severity: Error, rank: Generic, check: Connection(check_server),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// The client ended the connection in the middle of the TLS handshake, and the capture does not show what
+    /// displeased it.
+    ///
+    /// ## How it is recognised
+    /// ServerHello was seen, the client sends an alert, FIN or RST before its login, and nothing is visibly
+    /// wrong with version, certificate or Diffie-Hellman prime.
+    ///
+    /// ## What to do
+    /// Read what the application logged at that second; a client that rejects something knows why.
+    pub(super) static BY_CLIENT = {
+        code: "T311", slug: "handshake-closed-by-client", title: "Client ended the TLS handshake", since: "0.1.0",
+        severity: Error, rank: Generic, check: Connection(check_client),
+    };
+}
+
+fn check_server(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let in_handshake = (Phase::ServerHello..=Phase::KeyExchange).contains(&connection.phase);
+    if !in_handshake || !phrase::ended_by(connection, Side::Server) {
+        return None;
+    }
+    let (after, since) = last_step(connection);
+    let alert = phrase::fatal_alert(connection, Side::Server);
+    let detail = format!(
+        "The server {} after {after}{}.",
+        phrase::ended_how(connection),
+        alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
+    );
+    let mut verdict = Verdict::new(Confidence::Certain, detail)
+        .application(PRE_LOGIN_10054)
+        .evidence(phrase::client_hello(connection))
+        .evidence(phrase::server_hello(connection))
+        .evidence(phrase::ending(connection, since));
+    let suite = connection.tls.server.as_ref().map(|hello| hello.cipher_suite.key_exchange());
+    if suite == Some(KeyExchange::Dhe) && connection.phase == Phase::KeyExchange {
+        verdict = verdict.candidate(
+            "dhe-leading-zero",
+            "a TLS_DHE suite: one handshake in 256 fails here when an end lacks the leading-zero fix; too few were seen to tell",
+        );
+    }
+    Some(
+        verdict
+            .step(phrase::schannel_events(connection, "36887, 36888 and 36870"))
+            .step("Read the SQL Server error log at that second: 17830 and 17832 name the step and the operating system's error.")
+            .group(format!("{after} {:?} {:?}", connection.ended.how, alert.and_then(|alert| alert.description))),
+    )
+}
+
+fn check_client(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let early = connection.phase == Phase::ClientHello
+        && connection.owed.is_none_or(|owed| owed.waited < super::stalled::GAVE_UP);
+    let in_handshake = early || (Phase::ServerHello..=Phase::KeyExchange).contains(&connection.phase);
+    let patient = connection.owed.is_some_and(|owed| owed.by == Side::Server && owed.waited >= super::stalled::GAVE_UP);
+    if !in_handshake || patient || !phrase::ended_by(connection, Side::Client) {
+        return None;
+    }
+    let (after, since) = last_step(connection);
+    let alert = phrase::fatal_alert(connection, Side::Client);
+    let unusual = if connection.tls.unusual_flight {
+        " The server sent its handshake in several TDS messages, which SQL Server never does: some clients take the first for all of it."
+    } else {
+        ""
+    };
+    let detail = format!(
+        "The client {} after {after}{}.{unusual}",
+        phrase::ended_how(connection),
+        alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
+    );
+    let mut verdict = Verdict::new(Confidence::Likely, detail)
+        .evidence(phrase::client_hello(connection))
+        .evidence(phrase::server_hello(connection))
+        .evidence(phrase::ending(connection, since));
+    if connection.tls.certificate.is_some() {
+        verdict = verdict.candidate(
+            "certificate-rejected-by-client",
+            "it saw the certificate; whether it knows the issuer is not on the wire",
+        );
+    }
+    let chosen = connection.tls.server.as_ref().map(|hello| hello.version);
+    if let Some(version) = chosen.filter(|version| *version < crate::tls::ProtocolVersion::TLS12) {
+        verdict = verdict.candidate(
+            "no-common-signature-algorithm",
+            format!("with {version} the server signs with MD5 and SHA-1, which current clients refuse at their security level"),
+        );
+    }
+    Some(
+        verdict
+            .step("Read what the application logged at that second: a client that rejects something says why.")
+            .step("Check the client's policy: security level and MinProtocol in openssl.cnf, SCHANNEL\\Protocols on Windows.")
+            .group(format!("{after} {:?} {:?}", connection.ended.how, alert.and_then(|alert| alert.description))),
+    )
+}
+
+/// The last step of the handshake that was seen.
+fn last_step(connection: &ConnectionFacts) -> (&'static str, Option<crate::facts::Moment>) {
+    let tls = &connection.tls;
+    if let Some(at) = tls.client_finished {
+        return ("the client's key exchange and Finished", Some(at));
+    }
+    if let Some(key) = &tls.client_key {
+        return ("the client's key exchange", Some(key.moment));
+    }
+    if let Some(at) = tls.server_hello_done.or(tls.server_finished) {
+        return ("the server's handshake messages", Some(at));
+    }
+    match (&tls.server, &tls.client) {
+        (Some(hello), _) => ("ServerHello", Some(hello.moment)),
+        (None, Some(hello)) => ("ClientHello", Some(hello.moment)),
+        (None, None) => ("PRELOGIN", None),
+    }
+}

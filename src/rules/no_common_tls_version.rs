@@ -1,0 +1,175 @@
+use super::phrase::{self, PRE_LOGIN_10054};
+use super::refusal::{Meets, Refusal, highest, offers_version};
+use crate::facts::{Moment, Side};
+use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::ProtocolVersion;
+
+declare_rule! {
+    /// ## What it means
+    /// The client and the server have no version of TLS in common. The client offers only versions that the
+    /// server refuses, or the server answers with one that the client does not take. Since every SQL Server
+    /// driver encrypts at least the login, no login is possible.
+    ///
+    /// ## How it is recognised
+    /// The server ends the connection right after ClientHello, with no ServerHello: by alert 70
+    /// (`protocol_version`, then it is certain), by another alert, or, as Schannel does, by FIN or RST without
+    /// a word. Without alert 70 the client's versions are compared with those that this server was seen to
+    /// choose for others; failing that, a client that offers nothing newer than TLS 1.1 is likely refused for
+    /// it. The other way round, ServerHello names a version that the client did not offer, or the client
+    /// answers ServerHello with alert 70 (RFC 8446 4.1.3, 6.2).
+    ///
+    /// ## What to do
+    /// Update the older end: a driver that speaks TLS 1.2, a SQL Server build with TLS 1.2 support, a .NET
+    /// Framework 4.6.2 or newer. Enabling an old version again (SCHANNEL\Protocols) is a stop-gap.
+    pub(super) static RULE = {
+        code: "R1", slug: "no-common-tls-version", title: "No TLS version in common", since: "0.1.0",
+        severity: Error, rank: Specific, check: Connection(check),
+    };
+}
+
+/// Alert 70 (RFC 8446 6).
+const PROTOCOL_VERSION: u8 = 70;
+/// Alert 86 (RFC 7507).
+const INAPPROPRIATE_FALLBACK: u8 = 86;
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    refused_by_server(case).or_else(|| refused_by_client(case))
+}
+
+fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let refusal = Refusal::of(case)?;
+    let offered = phrase::offered_versions(connection);
+    let seen = refusal.versions();
+    let (confidence, detail, taught) = match (refusal.alert_code(), seen) {
+        (Some(PROTOCOL_VERSION), Meets::No(at)) => (
+            Confidence::Certain,
+            format!(
+                "The client offers {offered}; the server refused with alert 70 (protocol_version) and accepts {}.",
+                refusal.accepted_versions()
+            ),
+            Some(at),
+        ),
+        (Some(PROTOCOL_VERSION), _) => (
+            Confidence::Certain,
+            format!("The client offers {offered}; the server refused the version with alert 70 (protocol_version)."),
+            None,
+        ),
+        (Some(INAPPROPRIATE_FALLBACK), _) => (
+            Confidence::Likely,
+            format!("The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused it."),
+            None,
+        ),
+        (None | Some(40), Meets::No(at)) => (
+            Confidence::Likely,
+            format!(
+                "The client offers {offered}; this server was only ever seen to accept {} and ended the connection.",
+                refusal.accepted_versions()
+            ),
+            Some(at),
+        ),
+        (None | Some(40), Meets::Unknown) if refusal.only_old_versions() && !refusal.strict => (
+            Confidence::Likely,
+            format!(
+                "The client offers {offered}; the server ended the connection without a ServerHello, as one does \
+                 that requires TLS 1.2."
+            ),
+            None,
+        ),
+        _ => return None,
+    };
+    Some(with_proof(case, Verdict::new(confidence, detail), taught).group(refusal.group(connection)))
+}
+
+fn refused_by_client(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let hello = connection.tls.client.as_ref()?;
+    let chosen = connection.tls.server.as_ref()?;
+    if !phrase::ended_by(connection, Side::Client) || connection.tls.client_key.is_some() {
+        return None;
+    }
+    let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
+    let offered = offers_version(&hello.offer, chosen.version);
+    let alert70 = alert.is_some_and(|description| description.0 == PROTOCOL_VERSION);
+    let confidence = match (alert70, offered || hello.truncated) {
+        (true, _) => Confidence::Certain,
+        (false, false) => Confidence::Likely,
+        (false, true) => return None,
+    };
+    let detail = format!(
+        "The server answers with {}; the client offers {} and {}.",
+        chosen.version,
+        phrase::offered_versions(connection),
+        phrase::ended_how(connection)
+    );
+    let verdict = Verdict::new(confidence, detail);
+    Some(with_proof(case, verdict, None).group(format!("{:?} {alert:?} {}", hello.offer, chosen.version)))
+}
+
+fn with_proof(case: &Case<'_>, verdict: Verdict, taught: Option<Moment>) -> Verdict {
+    let connection = case.connection;
+    let hello = connection.tls.client.as_ref();
+    let accepted = taught.map(|at| {
+        let versions = phrase::list(case.server.accepts.versions.keys(), 4);
+        phrase::learnt(at, format!("ServerHello {versions} to another client: what this server does accept"))
+    });
+    let verdict = verdict
+        .application(PRE_LOGIN_10054)
+        .evidence(phrase::client_hello(connection))
+        .evidence(phrase::server_hello(connection))
+        .evidence(phrase::ending(connection, hello.map(|hello| hello.moment)))
+        .evidence(accepted);
+    remedy(case, rule_out_suite(case, verdict))
+}
+
+fn rule_out_suite(case: &Case<'_>, verdict: Verdict) -> Verdict {
+    let Some(refusal) = Refusal::of(case) else { return verdict };
+    match refusal.suites() {
+        Meets::Yes(at) => verdict.rules_out(
+            "no-common-cipher-suite",
+            format!(
+                "the client offers {}, which this server accepts",
+                super::refusal::common_suite(&refusal).map_or_else(String::new, phrase::short_suite)
+            ),
+            Some(at),
+        ),
+        _ => verdict.rules_out(
+            "no-common-cipher-suite",
+            "the version is decided before the suite, and the versions do not meet",
+            Some(refusal.hello.moment),
+        ),
+    }
+}
+
+fn remedy(case: &Case<'_>, verdict: Verdict) -> Verdict {
+    let connection = case.connection;
+    let client_is_old = connection
+        .tls
+        .client
+        .as_ref()
+        .and_then(|hello| highest(&hello.offer))
+        .is_some_and(|version| version < ProtocolVersion::TLS12);
+    let verdict = if client_is_old {
+        verdict
+            .step(
+                "Update the client so that it offers TLS 1.2: ODBC Driver 17 or 18, OLE DB Driver 18 or 19, .NET Framework \
+                 4.6.2 or newer with TLS 1.2 enabled, JDBC 7 or newer. SQL Server Native Client 10, SQLOLEDB and {SQL \
+                 Server} ODBC never learnt it.",
+            )
+            .step(
+                r"Until then, and only if policy allows, enable the old version on the server: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server, Enabled=1 and DisabledByDefault=0, then restart.",
+            )
+    } else {
+        verdict
+            .step(
+                "Update SQL Server to a build with TLS 1.2 support (2008 SP4 10.0.6547, 2008 R2 SP3 10.50.6542, 2012 SP3, \
+                 2014 SP1 CU5, or any 2016 and newer), and enable TLS 1.2 in SCHANNEL\\Protocols on its machine.",
+            )
+            .step(
+                "Until then the client's policy decides: on Linux MinProtocol in openssl.cnf, on Windows \
+                 SCHANNEL\\Protocols\\TLS 1.0\\Client.",
+            )
+    };
+    verdict.step(phrase::schannel_events(connection, "36871, 36874 or 36888 (alert 70)"))
+}
+

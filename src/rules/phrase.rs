@@ -1,0 +1,202 @@
+//! How rules put packets into words: the same event reads the same in every finding.
+
+use crate::facts::{
+    AlertFact, ConnectionFacts, EndedBy, EndedHow, Endpoint, Moment, ServerFacts, Side,
+};
+use crate::rules::Evidence;
+use crate::tls::{CipherSuite, ProtocolVersion};
+
+/// What .NET's SqlClient says when the connection dies before the login (article, first sentence).
+pub(super) const PRE_LOGIN_10054: &str = "\"A connection was successfully established with the server, but then an error occurred during the \
+     pre-login handshake. (provider: TCP Provider, error: 0 - An existing connection was forcibly closed by the \
+     remote host.)\" (10054); ODBC: \"TCP Provider: An existing connection was forcibly closed by the remote host\"";
+
+/// The same during the login (article, second sentence).
+pub(super) const LOGIN_10054: &str = "\"A connection was successfully established with the server, but then an error occurred during the login \
+     process. (provider: TCP Provider, error: 0 - An existing connection was forcibly closed by the remote \
+     host.)\" (10054)";
+
+/// What drivers say when nothing answers in time.
+pub(super) const TIMEOUT: &str =
+    "\"Connection Timeout Expired\" or \"Login timeout expired\" (258, -2); at the SYN: 10060";
+
+/// `client` or `server`.
+pub(super) const fn who(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    }
+}
+
+/// A duration in words that fit its size: `0.9 ms`, `15.0 s`, `3 min 20 s`.
+pub(super) fn duration(nanoseconds: i64) -> String {
+    let ns = nanoseconds.max(0);
+    match ns {
+        0..1_000_000 => format!("{} µs", ns / 1_000),
+        1_000_000..1_000_000_000 => format!("{}.{} ms", ns / 1_000_000, ns % 1_000_000 / 100_000),
+        1_000_000_000..120_000_000_000 => {
+            format!("{}.{} s", ns / 1_000_000_000, ns % 1_000_000_000 / 100_000_000)
+        }
+        _ => format!("{} min {} s", ns / 60_000_000_000, ns % 60_000_000_000 / 1_000_000_000),
+    }
+}
+
+/// Names in a sentence: `a, b and 3 more`.
+pub(super) fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>, most: usize) -> String {
+    let all: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    let shown = all.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Suites by their short names, without the `TLS_` that all share.
+pub(super) fn suites<'a>(suites: impl IntoIterator<Item = &'a CipherSuite>, most: usize) -> String {
+    list(suites.into_iter().map(|suite| short_suite(*suite)), most)
+}
+
+/// A suite's name without `TLS_`.
+pub(super) fn short_suite(suite: CipherSuite) -> String {
+    let name = suite.to_string();
+    name.strip_prefix("TLS_").map_or_else(|| name.clone(), str::to_owned)
+}
+
+/// `at most TLS 1.0`, or `TLS 1.2 and TLS 1.3`.
+pub(super) fn offered_versions(connection: &ConnectionFacts) -> String {
+    let Some(hello) = &connection.tls.client else { return "nothing".to_owned() };
+    let versions = &hello.offer.versions;
+    match versions.as_slice() {
+        [] => "no TLS version".to_owned(),
+        [only] if !hello.offer.versions_listed => format!("at most {only}"),
+        [only] => format!("{only} only"),
+        several => {
+            let mut sorted: Vec<ProtocolVersion> = several.to_vec();
+            sorted.sort_unstable();
+            list(sorted, 6)
+        }
+    }
+}
+
+/// The client's build of evidence for its ClientHello.
+pub(super) fn client_hello(connection: &ConnectionFacts) -> Option<Evidence> {
+    let hello = connection.tls.client.as_ref()?;
+    let cut = if hello.truncated { ", cut by the capture" } else { "" };
+    Some(Evidence::new(
+        hello.moment,
+        "client",
+        format!(
+            "ClientHello: {}, {} cipher suites{cut}",
+            offered_versions(connection),
+            hello.offer.cipher_suites.len()
+        ),
+    ))
+}
+
+/// Evidence of the ServerHello.
+pub(super) fn server_hello(connection: &ConnectionFacts) -> Option<Evidence> {
+    let hello = connection.tls.server.as_ref()?;
+    Some(Evidence::new(
+        hello.moment,
+        "server",
+        format!("ServerHello: {}, {}", hello.version, short_suite(hello.cipher_suite)),
+    ))
+}
+
+/// Evidence of how the connection ended, next to what came before.
+pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Option<Evidence> {
+    let ended = connection.ended;
+    let at = ended.at?;
+    let side = match ended.by {
+        EndedBy::Client => "client",
+        EndedBy::Server => "server",
+        EndedBy::Network | EndedBy::Nobody => "",
+    };
+    let later = before.map_or_else(String::new, |before| {
+        format!(", {} later", duration(at.time.since(before.time)))
+    });
+    let what = match ended.how {
+        EndedHow::Fin => "FIN".to_owned(),
+        EndedHow::Reset => "RST".to_owned(),
+        EndedHow::Alert => {
+            let alert = connection.tls.alerts.iter().find(|alert| alert.moment == at);
+            alert.map_or_else(|| "alert".to_owned(), alert_words)
+        }
+        EndedHow::Icmp => {
+            let reason = connection.tcp.icmp.first().map(|icmp| format!("{} from {}", icmp.reason, icmp.from));
+            format!("ICMP {}", reason.unwrap_or_default())
+        }
+        EndedHow::Silence | EndedHow::Open => return None,
+    };
+    let silent = matches!(ended.how, EndedHow::Fin | EndedHow::Reset)
+        && connection.tls.client.is_some()
+        && connection.tls.alerts.is_empty();
+    let no_alert = if silent { ", no alert" } else { "" };
+    Some(Evidence::new(at, side, format!("{what}{later}{no_alert}")))
+}
+
+/// `fatal alert 70 protocol_version`.
+pub(super) fn alert_words(alert: &AlertFact) -> String {
+    match (alert.level, alert.description) {
+        (Some(level), Some(description)) => format!("{level} alert {} {description}", description.0),
+        _ => "encrypted alert".to_owned(),
+    }
+}
+
+/// The first fatal alert of one side.
+pub(super) fn fatal_alert(connection: &ConnectionFacts, from: Side) -> Option<&AlertFact> {
+    let fatal = crate::tls::AlertLevel::FATAL;
+    connection.tls.alerts.iter().find(|alert| alert.from == from && alert.level == Some(fatal))
+}
+
+/// `10.1.0.10:1433, SQL Server 2017 (14.0.3456)`.
+pub(super) fn server_name(server: &ServerFacts) -> String {
+    match &server.build {
+        Some((build, _)) => match crate::reference::product_name(*build) {
+            Some(product) => format!("{}, {product} ({build})", server.endpoint),
+            None => format!("{} (build {build})", server.endpoint),
+        },
+        None => server.endpoint.to_string(),
+    }
+}
+
+/// A command that shows Schannel's events around a failure.
+pub(super) fn schannel_events(connection: &ConnectionFacts, events: &str) -> String {
+    format!(
+        "On {}: Get-WinEvent -FilterHashtable @{{LogName='System';ProviderName='Schannel'}} | Select -First 50; look \
+         for event {events} at {:.0} UTC.",
+        connection.server.ip,
+        connection.ended.at.map_or(connection.last.time, |at| at.time).timestamp()
+    )
+}
+
+/// How the end is spoken of: `closed it (FIN)`.
+pub(super) fn ended_how(connection: &ConnectionFacts) -> &'static str {
+    match connection.ended.how {
+        EndedHow::Fin => "closed it (FIN)",
+        EndedHow::Reset => "reset it (RST)",
+        EndedHow::Alert => "refused it with an alert",
+        EndedHow::Icmp => "was made to end by an ICMP error",
+        EndedHow::Silence => "fell silent",
+        EndedHow::Open => "left it open",
+    }
+}
+
+/// Whether this side ended it, by FIN, RST or a fatal alert.
+pub(super) fn ended_by(connection: &ConnectionFacts, side: Side) -> bool {
+    let by = match side {
+        Side::Client => EndedBy::Client,
+        Side::Server => EndedBy::Server,
+    };
+    connection.ended.by == by
+}
+
+/// `10.9.1.1` in front of a sentence about a client.
+pub(super) fn client_name(endpoint: Endpoint) -> String {
+    endpoint.ip.to_string()
+}
+
+/// A named instant of a server fact, for a line of evidence.
+pub(super) fn learnt(at: Moment, text: impl Into<String>) -> Evidence {
+    Evidence::new(at, "server", text)
+}

@@ -1,0 +1,93 @@
+use super::certificate::{self, WeakSignature};
+use super::phrase::{self, PRE_LOGIN_10054};
+use crate::facts::{Phase, Side};
+use crate::rules::{Case, Confidence, Severity, Verdict, declare_rule};
+
+declare_rule! {
+    /// ## What it means
+    /// A certificate in the server's chain is signed with MD5, SHA-224 or SHA-512. With TLS 1.2 such a
+    /// signature is refused by many clients and, on Windows without KB2973337, by Schannel itself. The
+    /// certificate that SQL Server generates for itself (`SSL_Self_Signed_Fallback`) is not affected.
+    ///
+    /// ## How it is recognised
+    /// The Certificate message (TLS 1.2 and older) holds such a signature, on the leaf or in the chain, and the
+    /// handshake dies at or after it. It is the stronger when the client's `signature_algorithms` lack the
+    /// algorithm. While handshakes complete it is a warning.
+    ///
+    /// ## What to do
+    /// Replace the certificate by one with a SHA-256 signature all the way up, and restart SQL Server.
+    pub(super) static RULE = {
+        code: "R4", slug: "weak-hash-certificate", title: "Certificate signed with a weak or unsupported hash",
+        since: "0.1.0", severity: Error, rank: Specific, check: Connection(check),
+    };
+}
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let weak = certificate::weak_signature(connection)?;
+    let hash = weak.certificate.signature_hash;
+    let refused = phrase::ended_by(connection, Side::Client)
+        && connection.phase <= Phase::HandshakeDone
+        && connection.tds.login.is_none();
+    // The client says what it takes. A hash that it offers is not why it left.
+    let explains = weak.refused_by_offer || certificate::is_broken(hash);
+    let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
+    let about_certificate = alert.is_none_or(|description| matches!(description.0, 40 | 42..=48 | 51));
+    if refused && explains && about_certificate {
+        let confidence = if weak.refused_by_offer || alert.is_some() { Confidence::Likely } else { Confidence::Possible };
+        return Some(verdict(case, &weak, confidence));
+    }
+    if connection.phase >= Phase::HandshakeDone && !refused {
+        let which = position(&weak);
+        let detail = format!(
+            "{which} is signed with {}: it works with these clients, and breaks with ones that refuse it.",
+            weak.certificate.signature_algorithm
+        );
+        return Some(
+            with_evidence(case, &weak, Verdict::new(Confidence::Certain, detail))
+                .severity(Severity::Warning)
+                .step("Replace the certificate by one signed with SHA-256 before a hardening does it for you.")
+                .group(format!("works {} {}", weak.certificate.subject, weak.certificate.signature_algorithm)),
+        );
+    }
+    None
+}
+
+fn position(weak: &WeakSignature<'_>) -> &'static str {
+    if weak.depth == 0 { "The server's certificate" } else { "A certificate in the server's chain" }
+}
+
+fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) -> Verdict {
+    let connection = case.connection;
+    let offer = if weak.refused_by_offer {
+        "an algorithm that the client's signature_algorithms do not have"
+    } else {
+        "a hash that current clients refuse"
+    };
+    let detail = format!(
+        "{} is signed with {}, {offer}; the client {} after seeing it.",
+        position(weak),
+        weak.certificate.signature_algorithm,
+        phrase::ended_how(connection)
+    );
+    let mut verdict = with_evidence(case, weak, Verdict::new(confidence, detail)).application(PRE_LOGIN_10054);
+    for defect in certificate::defects(connection) {
+        verdict = verdict.candidate("certificate-rejected-by-client", format!("the certificate is also {defect}"));
+    }
+    verdict
+        .step("Issue a new certificate with a SHA-256 signature (the whole chain up to the root), server authentication, the server's full name.")
+        .step("Select it in SQL Server Configuration Manager (Protocols > Certificate), or clear the old one; restart SQL Server.")
+        .step("If the certificate must stay: on Windows 7 to 8.1 and Server 2008 R2 to 2012 R2 KB2973337 adds SHA-512 to TLS 1.2.")
+        .group(format!("{} {:?}", weak.certificate.subject, connection.ended.how))
+}
+
+fn with_evidence(case: &Case<'_>, weak: &WeakSignature<'_>, verdict: Verdict) -> Verdict {
+    let connection = case.connection;
+    let at = connection.tls.certificate.as_ref().map(|certificate| certificate.moment);
+    let line = at.map(|at| phrase::learnt(at, format!("Certificate: {}", certificate::describe(weak.certificate))));
+    verdict
+        .evidence(phrase::client_hello(connection))
+        .evidence(phrase::server_hello(connection))
+        .evidence(line)
+        .evidence(if connection.tds.login.is_some() { None } else { phrase::ending(connection, at) })
+}

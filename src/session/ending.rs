@@ -1,0 +1,349 @@
+//! How a connection ended: the phase it reached, who ended it and how, and what was owed.
+
+use super::dialogue::Dialogue;
+use super::signals::{IcmpSignal, Reset, Signals};
+use super::story::Story;
+use super::{Dir, Key, moment, side_of};
+use crate::decode::IcmpReason;
+use crate::facts::{
+    ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
+    Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts,
+};
+use crate::stream::{HalfSummary, Previous};
+use crate::tls::{AlertLevel, ProtocolVersion};
+
+/// Silence, in nanoseconds, after which an answer that is owed counts as missing (DESIGN: 4 s).
+pub(super) const SILENCE: i64 = 4_000_000_000;
+
+/// Fragment bytes from which an encrypted answer to a login is taken for an acceptance. An acceptance has
+/// ENVCHANGE tokens for database, collation, language and packet size, two INFO texts and LOGINACK (about
+/// 400 bytes from SQL Server); a refusal has one or two ERROR texts.
+const ACCEPTANCE_LEN: u64 = 380;
+
+/// A connection that is over, as the stream table hands it out.
+pub(super) struct Over<'a> {
+    pub(super) number: u64,
+    pub(super) key: Key,
+    pub(super) client: Dir,
+    pub(super) orientation: Orientation,
+    pub(super) recognized: bool,
+    pub(super) first: Moment,
+    pub(super) last: Moment,
+    pub(super) halves: &'a [HalfSummary; 2],
+    pub(super) previous: Option<Previous>,
+    pub(super) evicted: bool,
+    pub(super) now: Time,
+}
+
+/// Puts the facts together.
+pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) -> ConnectionFacts {
+    let story = Story::merge(&signals.story, &dialogue.story);
+    let tcp = tcp_facts(over, &signals);
+    let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
+    let Dialogue { facts: mut tds, tls, .. } = dialogue;
+    tds.recognized = over.recognized;
+    infer_login(&mut tds, &tls, &tcp);
+    let phase = phase(&tcp, &tds, &tls);
+    let ended = ended(&tcp, &tls);
+    let end = ended.at.map_or(over.now, |at| at.time);
+    let owed = owed(phase, &tcp, &tds, &tls, &requests, end);
+    let ended = silence(ended, owed.as_ref());
+    let (client, server) = match over.client {
+        Dir::A => (over.key.a, over.key.b),
+        Dir::B => (over.key.b, over.key.a),
+    };
+    ConnectionFacts {
+        id: over.number,
+        client: Endpoint::from(client),
+        server: Endpoint::from(server),
+        orientation: over.orientation,
+        first: over.first,
+        last: over.last,
+        phase,
+        ended,
+        owed,
+        story,
+        tcp,
+        tds,
+        tls,
+        silence_after: over.now.since(over.last.time),
+        evicted: over.evicted,
+    }
+}
+
+/// What is known of requests after the login.
+struct Requests {
+    unanswered: Option<Moment>,
+    /// Payload was no longer looked at: only who sent data last is known.
+    settled: bool,
+}
+
+/// An encrypted answer that is as long as an acceptance, and no later traffic that would prove it.
+fn infer_login(tds: &mut TdsFacts, tls: &TlsFacts, tcp: &TcpFacts) {
+    if tds.logged_in.is_some() || !tds.login.as_ref().is_some_and(|login| login.encrypted) {
+        return;
+    }
+    let login_turn = if tds.strict { 2 } else { 0 };
+    let Some(answer) = tds.turns.get(login_turn + 1).filter(|turn| turn.side == Side::Server) else { return };
+    let tickets = tls.server.as_ref().is_some_and(|hello| hello.version == ProtocolVersion::TLS13);
+    let killed = tcp.resets.iter().any(|reset| reset.from == Side::Server && !reset.ignored);
+    if answer.bytes >= ACCEPTANCE_LEN && !(tickets && answer.records < 2 && killed) {
+        tds.logged_in = Some(LoginProof::AnswerLength);
+        tds.logged_in_at = Some(answer.last);
+    }
+}
+
+fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts) -> Phase {
+    let handshake_done = tls.client_finished.is_some() && tls.server_finished.is_some();
+    if tds.logged_in.is_some() {
+        Phase::LoggedIn
+    } else if tds.login.is_some() {
+        Phase::LoginSent
+    } else if handshake_done {
+        Phase::HandshakeDone
+    } else if tls.client_key.is_some() || tls.client_finished.is_some() {
+        Phase::KeyExchange
+    } else if tls.certificate.is_some() {
+        Phase::Certificate
+    } else if tls.server.is_some() {
+        Phase::ServerHello
+    } else if tls.client.is_some() {
+        Phase::ClientHello
+    } else if tds.response.is_some() {
+        Phase::PreloginAnswered
+    } else if tds.prelogin.is_some() {
+        Phase::Prelogin
+    } else if tcp.syn_ack.is_some() || tcp.established.is_some() || tcp.syn.is_none() {
+        Phase::Tcp
+    } else {
+        Phase::Syn
+    }
+}
+
+/// The first thing that ended it. A RST that the stacks ignored ended nothing.
+fn ended(tcp: &TcpFacts, tls: &TlsFacts) -> Ended {
+    let by = |side| if side == Side::Client { EndedBy::Client } else { EndedBy::Server };
+    let reset = tcp.resets.iter().find(|reset| !reset.ignored);
+    let fin = match (tcp.client_fin, tcp.server_fin) {
+        (Some(client), Some(server)) if server < client => Some((Side::Server, server)),
+        (Some(client), _) => Some((Side::Client, client)),
+        (None, Some(server)) => Some((Side::Server, server)),
+        (None, None) => None,
+    };
+    let mut candidates: Vec<(Moment, Ended)> = Vec::new();
+    if let Some((side, at)) = fin {
+        candidates.push((at, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) }));
+    }
+    if let Some(reset) = reset {
+        let ended = Ended { by: by(reset.from), how: EndedHow::Reset, at: Some(reset.moment) };
+        candidates.push((reset.moment, ended));
+    }
+    if tcp.syn_ack.is_none() && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable) {
+        let ended = Ended { by: EndedBy::Network, how: EndedHow::Icmp, at: Some(icmp.moment) };
+        candidates.push((icmp.moment, ended));
+    }
+    candidates.sort_by_key(|(at, _)| *at);
+    let first = candidates.first().map(|(_, ended)| *ended);
+    let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
+    match (fatal, first) {
+        (Some(alert), Some(end)) if end.at.is_some_and(|at| alert.moment.at.file != at.at.file || alert.moment <= at) => {
+            Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) }
+        }
+        (Some(alert), None) => Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) },
+        (_, Some(end)) => end,
+        (None, None) => Ended { by: EndedBy::Nobody, how: EndedHow::Open, at: None },
+    }
+}
+
+/// Nobody ended it, but an answer is owed for so long that it will not come.
+fn silence(ended: Ended, owed: Option<&Owed>) -> Ended {
+    match owed {
+        Some(owed) if ended.how == EndedHow::Open && owed.waited >= SILENCE => {
+            Ended { how: EndedHow::Silence, ..ended }
+        }
+        _ => ended,
+    }
+}
+
+fn owed(
+    phase: Phase,
+    tcp: &TcpFacts,
+    tds: &TdsFacts,
+    tls: &TlsFacts,
+    requests: &Requests,
+    end: Time,
+) -> Option<Owed> {
+    let owes = |by, what, since: Moment| {
+        Some(Owed { by, what, since, waited: end.since(since.time).max(0) })
+    };
+    let hello = tls.client.as_ref().map(|hello| hello.moment);
+    match phase {
+        Phase::Syn => owes(Side::Server, Owing::SynAck, tcp.syn?),
+        Phase::Tcp => owes(Side::Client, Owing::Prelogin, tcp.established.or(tcp.syn_ack)?),
+        Phase::Prelogin => {
+            if tds.other_service.is_some() {
+                return None;
+            }
+            owes(Side::Server, Owing::PreloginResponse, tds.prelogin.as_ref()?.moment)
+        }
+        Phase::PreloginAnswered => {
+            owes(Side::Client, Owing::ClientHelloOrLogin, tds.response.as_ref()?.moment)
+        }
+        Phase::ClientHello => owes(Side::Server, Owing::ServerHello, hello?),
+        Phase::ServerHello | Phase::Certificate => match (tls.server_hello_done.or(tls.server_finished), hello) {
+            (Some(done), _) => owes(Side::Client, Owing::ClientKeyExchange, done),
+            (None, Some(_)) => owes(Side::Server, Owing::ServerHello, tls.server.as_ref()?.moment),
+            (None, None) => None,
+        },
+        Phase::KeyExchange => {
+            let key = tls.client_finished.or(tls.client_key.as_ref().map(|key| key.moment))?;
+            owes(Side::Server, Owing::ServerFinished, key)
+        }
+        Phase::HandshakeDone => {
+            let done = tls.client_finished.max(tls.server_finished)?;
+            owes(Side::Client, Owing::Login, done)
+        }
+        Phase::LoginSent => {
+            let login = tds.login.as_ref()?.moment;
+            let login_turn = if tds.strict { 2 } else { 0 };
+            let answered = !tds.errors.is_empty()
+                || tds.routing.is_some()
+                || tds.turns.get(login_turn + 1..).unwrap_or_default().iter().any(|turn| turn.side == Side::Server);
+            if answered { None } else { owes(Side::Server, Owing::LoginResponse, login) }
+        }
+        Phase::LoggedIn => {
+            let asked = if requests.settled { silent_since(tcp) } else { requests.unanswered };
+            owes(Side::Server, Owing::Response, asked?)
+        }
+    }
+}
+
+/// The client's last data when the server sent none after it.
+fn silent_since(tcp: &TcpFacts) -> Option<Moment> {
+    let client = tcp.client.last_data?;
+    match tcp.server.last_data {
+        Some(server) if server >= client => None,
+        _ => Some(client),
+    }
+}
+
+fn tcp_facts(over: &Over<'_>, signals: &Signals) -> TcpFacts {
+    let client = over.client;
+    let pick = |pair: &[Option<Moment>; 2], dir: Dir| match dir {
+        Dir::A => pair[0],
+        Dir::B => pair[1],
+    };
+    TcpFacts {
+        syns: signals.syns,
+        syn: signals.syn,
+        last_syn: signals.last_syn.filter(|_| signals.syns > 1),
+        syn_ack: signals.syn_ack,
+        syn_acks: signals.syn_acks,
+        established: signals.established,
+        client_fin: pick(&signals.fins, client),
+        server_fin: pick(&signals.fins, client.other()),
+        resets: signals.resets.iter().map(|reset| reset_fact(over, reset)).collect(),
+        icmp: signals.icmp.iter().map(|icmp| icmp_fact(client, icmp)).collect(),
+        client: half_facts(over, signals, client),
+        server: half_facts(over, signals, client.other()),
+        challenge_ack: signals.challenge_ack,
+        previous: over
+            .previous
+            .map(|previous| PreviousFact { last: moment(previous.last), ended: previous.ended }),
+        overlap_conflict: signals.overlap_conflict,
+        first_gap: signals.first_gap,
+    }
+}
+
+fn half(halves: &[HalfSummary; 2], dir: Dir) -> &HalfSummary {
+    let [a, b] = halves;
+    match dir {
+        Dir::A => a,
+        Dir::B => b,
+    }
+}
+
+fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
+    let summary = half(over.halves, dir);
+    let of = |pair: [u32; 2]| match dir {
+        Dir::A => pair[0],
+        Dir::B => pair[1],
+    };
+    HalfFacts {
+        packets: summary.packets,
+        duplicates: summary.duplicates,
+        bytes: summary.bytes,
+        retransmissions: summary.retransmissions,
+        max_repeats: summary.max_repeats,
+        largest_segment: summary.largest_segment,
+        largest_acknowledged: summary.largest_acknowledged,
+        unacknowledged: summary.unacknowledged,
+        missing: summary.missing,
+        keep_alives: summary.keep_alives,
+        keep_alives_unanswered: of(signals.probes),
+        zero_windows: summary.zero_windows,
+        ttl_min: summary.ttl.map(|ttl| ttl.0),
+        ttl_max: summary.ttl.map(|ttl| ttl.1),
+        last: summary.last.map(moment),
+        last_data: summary.last_data.map(moment),
+        last_retransmission: match dir {
+            Dir::A => signals.last_retransmission[0],
+            Dir::B => signals.last_retransmission[1],
+        },
+    }
+}
+
+fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
+    let shape = &reset.shape;
+    ResetFact {
+        from: side_of(over.client, reset.dir),
+        moment: reset.at,
+        ack: shape.ack,
+        ttl: shape.ttl,
+        host_ttl: half(over.halves, reset.dir).ttl.or(shape.host_ttl),
+        seq_offset: shape.seq_offset,
+        receiver_window: shape.receiver_window,
+        refuses_syn: shape.refuses_syn,
+        ack_implausible: shape.ack_implausible,
+        after_both_fins: shape.after_both_fins,
+        after_own_fin: shape.after_own_fin,
+        after_peer_fin: shape.after_peer_fin,
+        answers_late_data: shape.answers_late_data,
+        repeated: shape.repeated,
+        ignored: reset.data_after == [true, true],
+        after_silence: reset.after_silence,
+    }
+}
+
+fn icmp_fact(client: Dir, icmp: &IcmpSignal) -> IcmpFact {
+    let (reason, unreachable, too_big) = match icmp.reason {
+        IcmpReason::Unreachable { code, v6 } => (unreachable_name(code, v6).to_owned(), true, false),
+        IcmpReason::PacketTooBig { mtu } => (format!("packet too big, next hop takes {mtu} bytes"), false, true),
+        IcmpReason::TimeExceeded => ("time to live exceeded in transit".to_owned(), true, false),
+        IcmpReason::Other { kind, code } => (format!("ICMP type {kind} code {code}"), false, false),
+    };
+    IcmpFact {
+        moment: icmp.at,
+        from: icmp.from,
+        about: side_of(client, icmp.about),
+        reason,
+        too_big,
+        unreachable,
+    }
+}
+
+/// Names of unreachable codes (RFC 792, RFC 1812 5.2.7.1; RFC 4443 3.1).
+fn unreachable_name(code: u8, v6: bool) -> &'static str {
+    match (v6, code) {
+        (false, 0) | (true, 0) => "no route to the network",
+        (false, 1) => "host unreachable",
+        (true, 3) => "address unreachable",
+        (false, 2) => "protocol unreachable",
+        (false, 3) | (true, 4) => "port unreachable",
+        (false, 5) => "source route failed",
+        (false, 9 | 10 | 13) | (true, 1) => "administratively prohibited",
+        (true, 5) => "source address failed policy",
+        (true, 6) => "route rejected",
+        _ => "destination unreachable",
+    }
+}

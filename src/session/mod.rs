@@ -1,0 +1,195 @@
+//! One connection's state: what its bytes mean at this point.
+//!
+//! [`Session`] is the [`Handler`] of a connection. It first finds out whether the connection is ours
+//! ([`recognition`]); then a lane for each direction takes TDS packets, TLS records and SMP frames apart
+//! ([`lane`]), the dialogue keeps what they say as facts ([`dialogue`]), and when the connection is over the
+//! ending says who ended it and who owed what ([`ending`]).
+
+mod dialogue;
+mod encrypted;
+mod ending;
+mod handshake;
+mod lane;
+mod messages;
+mod recognition;
+mod signals;
+mod story;
+
+use std::sync::Arc;
+
+use crate::facts::{At, ConnectionFacts, Moment, Orientation, Side, Time};
+use crate::stream::{Closed, Dir, Event, Handler, Interest, Key, Signal};
+
+use dialogue::Dialogue;
+use lane::Lane;
+use signals::Signals;
+
+/// Which listeners are taken for SQL Server before a byte was said.
+#[derive(Debug, Clone, Default)]
+pub struct KnownPorts {
+    /// Ports named by the user, next to the registered ones.
+    pub ports: Vec<u16>,
+}
+
+impl KnownPorts {
+    /// 1433 is registered with IANA as ms-sql-s; 2433 is the port of "hidden" servers of old versions; 1434
+    /// over TCP is the usual port of the dedicated admin connection.
+    const REGISTERED: [u16; 3] = [1433, 1434, 2433];
+
+    /// Whether a listener on this port is taken for SQL Server.
+    #[must_use]
+    pub fn has(&self, port: u16) -> bool {
+        Self::REGISTERED.contains(&port) || self.ports.contains(&port)
+    }
+}
+
+/// One connection as it unfolds.
+#[derive(Debug)]
+pub struct Session {
+    number: u64,
+    key: Key,
+    known: Arc<KnownPorts>,
+    client: Option<(Dir, Orientation)>,
+    recognized: bool,
+    signals: Signals,
+    live: Option<Box<Live>>,
+}
+
+/// What exists once data was seen.
+#[derive(Debug, Default)]
+struct Live {
+    lanes: [Lane; 2],
+    unrecognized: [recognition::Pending; 2],
+    dialogue: Dialogue,
+}
+
+impl Session {
+    /// A connection that has just been opened.
+    #[must_use]
+    pub fn new(number: u64, key: &Key, known: Arc<KnownPorts>) -> Self {
+        Self {
+            number,
+            key: *key,
+            known,
+            client: None,
+            recognized: false,
+            signals: Signals::default(),
+            live: None,
+        }
+    }
+
+    /// What the connection showed, once it is over; `now` is the capture's time. `None` when nothing tells
+    /// which end is the client, so that there is nothing to say of it.
+    #[must_use]
+    pub fn finish(closed: Closed<Self>, now: Time) -> Option<ConnectionFacts> {
+        let mut session = closed.handler;
+        if session.client.is_none() {
+            session.orient_by_port();
+        }
+        let (client, orientation) = session.client?;
+        let mut live = session.live.take().unwrap_or_default();
+        for dir in [Dir::A, Dir::B] {
+            let [lane_a, lane_b] = &mut live.lanes;
+            let lane = if dir == Dir::A { lane_a } else { lane_b };
+            let last = match dir {
+                Dir::A => closed.halves[0].last,
+                Dir::B => closed.halves[1].last,
+            };
+            live.dialogue.flush(lane, side_of(client, dir), last.map_or(Moment::default(), moment));
+        }
+        let over = ending::Over {
+            number: session.number,
+            key: closed.key,
+            client,
+            orientation,
+            recognized: session.recognized,
+            first: moment(closed.first),
+            last: moment(closed.last),
+            halves: &closed.halves,
+            previous: closed.previous,
+            evicted: closed.evicted,
+            now,
+        };
+        Some(ending::conclude(&over, session.signals, live.dialogue))
+    }
+
+    fn orient_by_port(&mut self) {
+        let client = match (self.known.has(self.key.a.port()), self.known.has(self.key.b.port())) {
+            (false, true) => Dir::A,
+            (true, false) => Dir::B,
+            _ => return,
+        };
+        self.client = Some((client, Orientation::Port));
+    }
+
+    /// Whether the listener's port is taken for SQL Server; `client` is the end that calls.
+    fn known_listener(&self, client: Dir) -> bool {
+        self.known.has(if client == Dir::A { self.key.b.port() } else { self.key.a.port() })
+    }
+
+    fn on_data(&mut self, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
+        self.signals.data(dir, at);
+        match self.client {
+            Some((client, _)) if self.recognized => {
+                let live = self.live.get_or_insert_default();
+                live.dialogue.take(live_lane(&mut live.lanes, dir), side_of(client, dir), bytes, at);
+                if live.dialogue.settled() { Interest::Signals } else { Interest::Payload }
+            }
+            _ => self.recognize(dir, bytes, at),
+        }
+    }
+
+    fn on_gap(&mut self, dir: Dir, len: u64, at: Moment) -> Interest {
+        self.signals.first_gap.get_or_insert(at);
+        if let (Some((client, _)), true, Some(live)) = (self.client, self.recognized, &mut self.live) {
+            live.dialogue.gap(live_lane(&mut live.lanes, dir), side_of(client, dir), len, at);
+        }
+        Interest::Payload
+    }
+}
+
+impl Handler for Session {
+    fn on_event(&mut self, event: &Event<'_>) -> Interest {
+        let at = moment(event.at);
+        match &event.signal {
+            Signal::Data { bytes, .. } => return self.on_data(event.dir, bytes, at),
+            Signal::Gap { len, .. } => return self.on_gap(event.dir, *len, at),
+            Signal::Syn { .. } if self.client.is_none() => {
+                self.client = Some((event.dir, Orientation::Syn));
+            }
+            Signal::SynAck { .. } if self.client.is_none() => {
+                self.client = Some((event.dir.other(), Orientation::Syn));
+            }
+            _ => {}
+        }
+        self.signals.note(event, at);
+        if let Some((client, _)) = self.client {
+            let letters = story::transport(&event.signal);
+            self.signals.story.push(side_of(client, event.dir), letters, at);
+        }
+        Interest::Payload
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.live.as_ref().map_or(0, |live| {
+            live.unrecognized.iter().map(recognition::Pending::held).sum::<usize>()
+                + live.lanes.iter().map(Lane::held).sum::<usize>()
+        })
+    }
+}
+
+fn live_lane(lanes: &mut [Lane; 2], dir: Dir) -> &mut Lane {
+    let [a, b] = lanes;
+    match dir {
+        Dir::A => a,
+        Dir::B => b,
+    }
+}
+
+fn side_of(client: Dir, dir: Dir) -> Side {
+    if client == dir { Side::Client } else { Side::Server }
+}
+
+fn moment(at: crate::decode::At) -> Moment {
+    Moment { time: Time(at.time), at: At { file: at.file, frame: at.frame } }
+}

@@ -1,0 +1,116 @@
+//! What the transport of one connection said, before it is known which end is the client.
+
+use super::story::Story;
+use super::{Dir, Event, Moment, Signal};
+use crate::decode::IcmpReason;
+use crate::stream::ResetShape;
+
+/// RST packets kept.
+const RESETS: usize = 8;
+/// ICMP errors kept.
+const ICMP: usize = 4;
+
+/// Transport signals in the order of the capture.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    pub(super) syns: u32,
+    pub(super) syn: Option<Moment>,
+    pub(super) last_syn: Option<Moment>,
+    pub(super) syn_acks: u32,
+    pub(super) syn_ack: Option<Moment>,
+    pub(super) established: Option<Moment>,
+    pub(super) fins: [Option<Moment>; 2],
+    pub(super) resets: Vec<Reset>,
+    pub(super) icmp: Vec<IcmpSignal>,
+    pub(super) challenge_ack: Option<Moment>,
+    pub(super) overlap_conflict: Option<Moment>,
+    pub(super) first_gap: Option<Moment>,
+    pub(super) last_retransmission: [Option<Moment>; 2],
+    /// Keep-alive probes in a row without an answer, by who probes.
+    pub(super) probes: [u32; 2],
+    pub(super) last_event: Option<Moment>,
+    pub(super) story: Story,
+}
+
+/// A RST as it was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reset {
+    pub(super) dir: Dir,
+    pub(super) at: Moment,
+    pub(super) shape: ResetShape,
+    /// Nanoseconds since the event before it.
+    pub(super) after_silence: i64,
+    /// Directions in which new data came after it.
+    pub(super) data_after: [bool; 2],
+}
+
+/// An ICMP error as it was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IcmpSignal {
+    pub(super) about: Dir,
+    pub(super) at: Moment,
+    pub(super) from: std::net::IpAddr,
+    pub(super) reason: IcmpReason,
+}
+
+impl Signals {
+    /// New data came: what it says of earlier RSTs.
+    pub(super) fn data(&mut self, dir: Dir, at: Moment) {
+        for reset in &mut self.resets {
+            let [a, b] = &mut reset.data_after;
+            *(if dir == Dir::A { a } else { b }) = true;
+        }
+        self.last_event = Some(at);
+    }
+
+    pub(super) fn note(&mut self, event: &Event<'_>, at: Moment) {
+        let pick = |pair: &mut [Option<Moment>; 2]| {
+            let [a, b] = pair;
+            let slot = if event.dir == Dir::A { a } else { b };
+            slot.get_or_insert(at);
+        };
+        match event.signal {
+            Signal::Syn { .. } => {
+                self.syns += 1;
+                self.syn.get_or_insert(at);
+                self.last_syn = Some(at);
+            }
+            Signal::SynAck { .. } => {
+                self.syn_acks += 1;
+                self.syn_ack.get_or_insert(at);
+            }
+            Signal::HandshakeDone => {
+                self.established.get_or_insert(at);
+            }
+            Signal::Retransmit { .. } => {
+                let [a, b] = &mut self.last_retransmission;
+                *(if event.dir == Dir::A { a } else { b }) = Some(at);
+            }
+            Signal::OverlapConflict { .. } => {
+                self.overlap_conflict.get_or_insert(at);
+            }
+            Signal::KeepAlive { times } => {
+                let [a, b] = &mut self.probes;
+                *(if event.dir == Dir::A { a } else { b }) = times;
+            }
+            Signal::KeepAliveAnswered => self.probes = [0, 0],
+            Signal::ChallengeAck => {
+                self.challenge_ack.get_or_insert(at);
+            }
+            Signal::Fin => pick(&mut self.fins),
+            Signal::Reset(shape) => self.reset(event.dir, at, shape),
+            Signal::Icmp { from, reason } if self.icmp.len() < ICMP => {
+                self.icmp.push(IcmpSignal { about: event.dir, at, from, reason });
+            }
+            _ => {}
+        }
+        self.last_event = Some(at);
+    }
+
+    fn reset(&mut self, dir: Dir, at: Moment, shape: ResetShape) {
+        if self.resets.len() < RESETS {
+            let after_silence = self.last_event.map_or(0, |last| at.time.since(last.time));
+            self.resets.push(Reset { dir, at, shape, after_silence, data_after: [false; 2] });
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The connection's story in the notation that SQL Server support engineers know: `>` from the client, `<`
+//! from the server, then the letters of the packet: `>S <AS >A >PL <PR >CH <AR`.
+
+use crate::facts::{Moment, Side};
+use crate::stream::Signal;
+
+/// Words kept from the beginning; a session of days is not told packet by packet.
+const HEAD: usize = 40;
+/// Words kept from the end.
+const TAIL: usize = 8;
+
+/// A story under construction.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Story {
+    head: Vec<Word>,
+    tail: std::collections::VecDeque<Word>,
+    skipped: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Word {
+    side: Side,
+    letters: &'static str,
+    times: u32,
+    at: Moment,
+}
+
+impl Story {
+    /// Adds a word; the same word again is counted, not repeated.
+    pub(super) fn push(&mut self, side: Side, letters: &'static str, at: Moment) {
+        if letters.is_empty() {
+            return;
+        }
+        let last = if self.tail.is_empty() { self.head.last_mut() } else { self.tail.back_mut() };
+        if let Some(word) = last.filter(|word| word.side == side && word.letters == letters) {
+            word.times = word.times.saturating_add(1);
+            return;
+        }
+        let word = Word { side, letters, times: 1, at };
+        if self.head.len() < HEAD {
+            self.head.push(word);
+            return;
+        }
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+            self.skipped += 1;
+        }
+        self.tail.push_back(word);
+    }
+
+    /// One line out of the transport's and the dialogue's stories, merged by frame.
+    pub(super) fn merge(transport: &Self, dialogue: &Self) -> String {
+        let mut words: Vec<Word> = dialogue.head.iter().chain(&transport.head).copied().collect();
+        words.sort_by_key(|word| word.at);
+        let mut tail: Vec<Word> = dialogue.tail.iter().chain(&transport.tail).copied().collect();
+        tail.sort_by_key(|word| word.at);
+        let mut text: Vec<String> = words.iter().map(Word::to_string).collect();
+        let skipped = transport.skipped + dialogue.skipped;
+        if skipped > 0 {
+            text.push("...".to_owned());
+        }
+        text.extend(tail.iter().map(Word::to_string));
+        text.join(" ")
+    }
+}
+
+impl std::fmt::Display for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let arrow = match self.side {
+            Side::Client => '>',
+            Side::Server => '<',
+        };
+        write!(f, "{arrow}{}", self.letters)?;
+        if self.times > 1 { write!(f, "*{}", self.times) } else { Ok(()) }
+    }
+}
+
+/// The letters of a transport signal; empty for what the story leaves out.
+pub(super) fn transport(signal: &Signal<'_>) -> &'static str {
+    match signal {
+        Signal::Syn { .. } => "S",
+        Signal::SynAck { .. } => "AS",
+        Signal::HandshakeDone => "A",
+        Signal::Retransmit { .. } => "RET",
+        Signal::KeepAlive { .. } => "KA",
+        Signal::ZeroWindow => "ZW",
+        Signal::ChallengeAck => "A",
+        Signal::Fin => "AF",
+        Signal::Reset(shape) if shape.ack => "AR",
+        Signal::Reset(_) => "R",
+        Signal::Icmp { .. } => "ICMP",
+        Signal::Data { .. }
+        | Signal::Gap { .. }
+        | Signal::OverlapConflict { .. }
+        | Signal::KeepAliveAnswered => "",
+    }
+}
