@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{
-    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, EndedHow, Endpoint, LoadWindow,
-    LoginCounts, LoginProof, Moment, Phase, Seen, ServerFacts, Side, Time,
+    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, LoadWindow,
+    LoginCounts, LoginProof, Moment, Seen, ServerFacts, Side, Time,
 };
 use crate::tls::KeyExchange;
 
@@ -102,17 +102,10 @@ pub(super) fn learn_probe(server: &mut ServerFacts, connection: &ConnectionFacts
     }
 }
 
-/// Whether a handshake that reached ClientKeyExchange died before the first application data.
-pub(crate) fn died_in_key_exchange(connection: &ConnectionFacts) -> bool {
-    connection.phase == Phase::KeyExchange
-        && !matches!(connection.ended.how, EndedHow::Open)
-        && connection.tds.login.is_none()
-}
-
 fn learn_key_exchange(server: &mut ServerFacts, connection: &ConnectionFacts) {
     let tls = &connection.tls;
     let (Some(hello), Some(client_key)) = (&tls.server, &tls.client_key) else { return };
-    let died = died_in_key_exchange(connection);
+    let died = connection.died_in_key_exchange;
     let client = connection.client.ip;
     let dhe = tls.server_key.as_ref().filter(|_| hello.cipher_suite.key_exchange() == KeyExchange::Dhe);
     let Some((key, bits)) = dhe.and_then(|key| key.dh_bits.map(|bits| (key, bits))) else {

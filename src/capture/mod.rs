@@ -4,8 +4,8 @@
 //! their magic number, never by a file name; each has a file of its own. Nothing here knows what a packet
 //! means, and nothing below this layer reads a file or a clock.
 
-mod compressed;
 mod chain;
+mod compressed;
 mod damage;
 mod error;
 mod link_type;
@@ -13,10 +13,11 @@ mod open;
 mod pcap;
 mod pcapng;
 mod source;
+mod window;
 
 pub use chain::Chain;
 pub use damage::Damage;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;
-pub use open::{Input, open};
+pub use open::{Input, open, open_reader};
 pub use source::{Packet, Source, Summary};

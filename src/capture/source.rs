@@ -1,6 +1,10 @@
 //! What every capture format gives: packets, and a summary of what was read.
 
-use super::{Damage, Error, LinkType};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Damage, Error, ErrorKind, LinkType};
 
 /// One packet record, borrowed from its source until the next [`Source::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,4 +68,103 @@ pub struct Summary {
     pub damage: Vec<Damage>,
     /// Why it could not be read at all, or no further.
     pub error: Option<Error>,
+}
+
+/// Which input a source reads.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) path: String,
+    pub(super) file: u32,
+    /// How it was packed, such as `+gzip`.
+    pub(super) packed: &'static str,
+    /// Bytes of the stored file read so far.
+    pub(super) stored: Arc<AtomicU64>,
+}
+
+impl Origin {
+    pub(super) fn error(&self, kind: ErrorKind) -> Error {
+        Error { path: self.path.clone(), kind }
+    }
+}
+
+/// Counts what a source reads.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    format: &'static str,
+    pub(super) packets: u64,
+    /// Nothing more will come.
+    pub(super) over: bool,
+    first: Option<i64>,
+    last: Option<i64>,
+    snapped: u64,
+    pub(super) dropped: Option<u64>,
+    links: Vec<LinkType>,
+    damage: Vec<Damage>,
+    error: Option<Error>,
+}
+
+impl Meter {
+    /// Damage notes kept of one file.
+    const DAMAGE: usize = 32;
+
+    pub(super) fn new(format: &'static str) -> Self {
+        Self { format, ..Self::default() }
+    }
+
+    #[inline]
+    pub(super) fn packet(&mut self, time: i64, captured: usize, original: u32) {
+        self.packets += 1;
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+        self.snapped += u64::from((captured as u64) < u64::from(original));
+    }
+
+    /// Time of the latest packet; the epoch before the first.
+    pub(super) fn latest(&self) -> i64 {
+        self.last.unwrap_or_default()
+    }
+
+    pub(super) fn link(&mut self, link: LinkType) {
+        if !self.links.contains(&link) {
+            self.links.push(link);
+        }
+    }
+
+    pub(super) fn damage(&mut self, offset: u64, what: String) {
+        if self.damage.len() < Self::DAMAGE {
+            self.damage.push(Damage { offset, frame: self.packets, what });
+        }
+    }
+
+    /// The stream failed: damage when a compressed file ends or breaks early, an error when it cannot be read.
+    pub(super) fn failure(&mut self, origin: &Origin, offset: u64, failure: &io::Error) -> Result<bool, Error> {
+        let broken = matches!(
+            failure.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        );
+        if broken && !origin.packed.is_empty() {
+            self.damage(offset, format!("the compressed file is cut or broken here ({failure})"));
+            return Ok(false);
+        }
+        let kind = ErrorKind::Io { offset, kind: failure.kind(), text: failure.to_string() };
+        let error = origin.error(kind);
+        self.error = Some(error.clone());
+        Err(error)
+    }
+
+    pub(super) fn summary(&self, origin: &Origin) -> Summary {
+        Summary {
+            path: origin.path.clone(),
+            format: format!("{}{}", self.format, origin.packed),
+            packets: self.packets,
+            bytes: origin.stored.load(Ordering::Relaxed),
+            first: self.first,
+            last: self.last,
+            snapped: self.snapped,
+            dropped: self.dropped,
+            link_types: self.links.clone(),
+            damage: self.damage.clone(),
+            error: self.error.clone(),
+        }
+    }
 }

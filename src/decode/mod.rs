@@ -10,13 +10,22 @@ mod segment;
 mod transport;
 
 pub use segment::{
-    At, Decoded, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, Udp, Undecoded,
+    At, Decoded, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, TcpOption, Udp,
+    Undecoded,
 };
 
 use crate::capture::Packet;
 
 /// Decodes one packet record as far as it goes.
+#[inline]
 pub fn decode<'a>(packet: &Packet<'a>) -> Decoded<'a> {
-    let _ = packet;
-    unreachable!("written by the owner of this folder")
+    let at = At { time: packet.time, file: packet.file, frame: packet.frame };
+    let carried = match link::strip(packet.link, packet.bytes) {
+        Ok(carried) => carried,
+        Err(reason) => return Decoded::Other(reason),
+    };
+    match ip::read(carried) {
+        Ok(datagram) => transport::read(&datagram, at, packet.interface),
+        Err(reason) => Decoded::Other(reason),
+    }
 }

@@ -202,3 +202,45 @@ pub enum IcmpReason {
         code: u8,
     },
 }
+
+/// A TCP option of the kinds that are read (RFC 9293 3.2, RFC 7323).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TcpOption {
+    /// Maximum segment size, in bytes.
+    MaximumSegmentSize(u16),
+    /// Shift of the window.
+    WindowScale(u8),
+    /// Timestamp value and echo.
+    Timestamps(u32, u32),
+    /// Another kind.
+    Other(u8),
+}
+
+impl TcpHeader<'_> {
+    /// The options, as far as they were recorded; a malformed length ends them.
+    pub fn options(&self) -> impl Iterator<Item = TcpOption> + '_ {
+        let mut rest = self.options;
+        std::iter::from_fn(move || {
+            loop {
+                match *rest {
+                    [] | [0, ..] => return None,
+                    [1, ref later @ ..] => rest = later,
+                    [kind, length, ..] => {
+                        let body = rest.get(2..usize::from(length))?;
+                        rest = rest.get(usize::from(length)..).filter(|_| length >= 2)?;
+                        return Some(match (kind, body) {
+                            (2, [high, low]) => TcpOption::MaximumSegmentSize(u16::from_be_bytes([*high, *low])),
+                            (3, [shift]) => TcpOption::WindowScale((*shift).min(14)),
+                            (8, [v0, v1, v2, v3, e0, e1, e2, e3]) => TcpOption::Timestamps(
+                                u32::from_be_bytes([*v0, *v1, *v2, *v3]),
+                                u32::from_be_bytes([*e0, *e1, *e2, *e3]),
+                            ),
+                            _ => TcpOption::Other(kind),
+                        });
+                    }
+                    [_] => return None,
+                }
+            }
+        })
+    }
+}

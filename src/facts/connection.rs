@@ -36,6 +36,8 @@ pub struct ConnectionFacts {
     pub tds: TdsFacts,
     /// TLS.
     pub tls: TlsFacts,
+    /// The TLS handshake died between the client's key exchange and the first application data.
+    pub died_in_key_exchange: bool,
     /// The capture's last packet comes this long after the connection's last one, in nanoseconds.
     pub silence_after: i64,
     /// It left the table to make room, so what came later is not known.

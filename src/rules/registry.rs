@@ -136,7 +136,7 @@ macro_rules! declare_rule {
 pub(crate) use declare_rule;
 
 /// The verdict on a connection: which rule, how sure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Ruling {
     /// The rule.
     pub rule: &'static Rule,

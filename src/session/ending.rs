@@ -48,6 +48,8 @@ pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) ->
     let end = ended.at.map_or(over.now, |at| at.time);
     let owed = owed(phase, &tcp, &tds, &tls, &requests, end);
     let ended = silence(ended, owed.as_ref());
+    let died_in_key_exchange =
+        phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none();
     let (client, server) = match over.client {
         Dir::A => (over.key.a, over.key.b),
         Dir::B => (over.key.b, over.key.a),
@@ -66,6 +68,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) ->
         tcp,
         tds,
         tls,
+        died_in_key_exchange,
         silence_after: over.now.since(over.last.time),
         evicted: over.evicted,
     }

@@ -33,7 +33,6 @@ impl Dialogue {
             }
             TlsEvent::EncryptedAlert { .. } => self.encrypted_alert(side, at),
             TlsEvent::ApplicationData { len } => self.application_data_record(side, *len, at),
-            TlsEvent::ApplicationDataEnd => {}
             TlsEvent::Malformed(what) => {
                 self.tls.malformed.get_or_insert_with(|| {
                     format!("{} at byte {} (frame {})", what.what, what.at, at.at.frame)

@@ -8,9 +8,9 @@ mod connection;
 mod duplicate;
 mod event;
 mod half;
-mod reassembly;
-mod reset;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use event::{
     Closed, Dir, Event, GapReason, HalfSummary, Handler, Interest, Key, Limits, Previous, ResetShape, Signal,

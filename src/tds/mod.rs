@@ -3,6 +3,8 @@
 //! Wire only and pure: functions on bytes, no connection state. MS-TDS, MC-SMP, MC-SQLR.
 
 mod browser;
+mod cursor;
+mod guid;
 mod login7;
 mod malformed;
 mod names;
@@ -13,9 +15,12 @@ mod smp;
 mod tokens;
 
 pub use browser::{BrowserAnswer, BrowserRequest, Instance, parse_browser_answer, parse_browser_request};
-pub use login7::Login7;
+pub use guid::{format_guid, parse_guid};
+pub use login7::{LegacyLogin, Login7};
 pub use malformed::Malformed;
-pub use names::{EncryptionSetting, EnvChangeType, PacketType, PreloginToken, TdsVersion, TokenType};
+pub use names::{
+    EncryptionSetting, EnvChangeType, Negotiated, PacketType, PreloginToken, TdsVersion, TokenType, negotiate,
+};
 pub use packet::{PACKET_HEADER_LEN, PacketHeader};
 pub use prelogin::{Prelogin, ProductBuild};
 pub use recognize::{Guess, Service, recognize_client, recognize_server};

@@ -43,4 +43,38 @@ impl PacketHeader {
     pub const fn ends_message(&self) -> bool {
         self.status & 0x01 != 0
     }
+
+    /// Whether these can be a packet's first bytes: a known type, no unknown status bit, a length that holds
+    /// the header. The largest packet size that can be negotiated is 32767 (MS-TDS 2.2.6.4).
+    #[must_use]
+    pub const fn is_plausible(&self) -> bool {
+        /// End of message, ignore, event notification, reset, reset but keep the transaction.
+        const STATUS: u8 = 0x1F;
+        self.kind.name().is_some() && self.status & !STATUS == 0 && self.length >= PACKET_HEADER_LEN as u16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_needs_eight_bytes() {
+        let bytes = [18, 1, 0, 0x2F, 0, 0, 1, 0];
+        for cut in 0..8 {
+            assert!(PacketHeader::parse(&bytes[..cut]).is_none());
+        }
+        let header = PacketHeader::parse(&bytes).unwrap();
+        assert_eq!((header.kind, header.length), (PacketType::PRELOGIN, 47));
+        assert!(header.is_plausible() && header.ends_message());
+    }
+
+    #[test]
+    fn lengths_and_types_decide_plausibility() {
+        let of = |bytes: [u8; 8]| PacketHeader::parse(&bytes).unwrap().is_plausible();
+        assert!(!of([18, 1, 0, 7, 0, 0, 1, 0]));
+        assert!(of([18, 1, 0, 8, 0, 0, 1, 0]));
+        assert!(!of([99, 1, 0, 8, 0, 0, 1, 0]));
+        assert!(!of([18, 0x80, 0, 8, 0, 0, 1, 0]));
+    }
 }

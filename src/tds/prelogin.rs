@@ -1,6 +1,10 @@
 //! PRELOGIN, request and response (MS-TDS 2.2.6.5).
 
-use super::{EncryptionSetting, Malformed};
+use super::names::as_text;
+use super::{EncryptionSetting, Malformed, PreloginToken};
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 /// A product build such as 16.0.1000.6: what a server puts into its PRELOGIN VERSION.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -48,11 +52,169 @@ pub struct Prelogin {
     pub malformed: Option<Malformed>,
 }
 
+impl std::fmt::Display for ProductBuild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.build)?;
+        if self.sub_build != 0 { write!(f, ".{}", self.sub_build) } else { Ok(()) }
+    }
+}
+
+as_text!(ProductBuild, "product build, such as 16.0.1000.6");
+
+/// Options read of one message: there are eight kinds.
+const OPTIONS: usize = 64;
+
 impl Prelogin {
     /// Reads the payload of a PRELOGIN message (without packet headers).
     #[must_use]
     pub fn parse(payload: &[u8], from_server: bool) -> Self {
-        let _ = (payload, from_server);
-        Self::default()
+        let mut prelogin = Self::default();
+        let mut rest = payload;
+        loop {
+            let (kind, after) = match rest {
+                [] => {
+                    prelogin.truncated = true;
+                    return prelogin;
+                }
+                [0xFF, ..] => return prelogin,
+                [kind, after @ ..] => (PreloginToken(*kind), after),
+            };
+            let Some(([o0, o1, l0, l1], after)) = after.split_first_chunk() else {
+                prelogin.truncated = true;
+                return prelogin;
+            };
+            rest = after;
+            let offset = usize::from(u16::from_be_bytes([*o0, *o1]));
+            let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+            let at = payload.len() - rest.len() - 5;
+            if prelogin.tokens.len() == OPTIONS {
+                prelogin.malformed.get_or_insert(Malformed { what: "too many options", at });
+                return prelogin;
+            }
+            prelogin.tokens.push(kind.0);
+            let value = payload.get(offset..).and_then(|value| value.get(..length));
+            match value {
+                Some(value) => prelogin.option(kind, value, from_server, at),
+                None => {
+                    prelogin.malformed.get_or_insert(Malformed { what: "option outside the message", at });
+                }
+            }
+        }
+    }
+
+    fn option(&mut self, kind: PreloginToken, value: &[u8], from_server: bool, at: usize) {
+        match (kind, value) {
+            (PreloginToken::VERSION, [major, minor, b0, b1, s0, s1, ..]) => {
+                self.version = Some(ProductBuild {
+                    major: *major,
+                    minor: *minor,
+                    build: u16::from_be_bytes([*b0, *b1]),
+                    sub_build: u16::from_le_bytes([*s0, *s1]),
+                });
+            }
+            (PreloginToken::VERSION, _) => {
+                self.malformed.get_or_insert(Malformed { what: "VERSION shorter than 6 bytes", at });
+            }
+            (PreloginToken::ENCRYPTION, [setting, ..]) => self.encryption = Some(EncryptionSetting(*setting)),
+            (PreloginToken::INSTOPT, [answer, ..]) if from_server => self.instance_mismatch = Some(*answer != 0),
+            (PreloginToken::INSTOPT, name) => {
+                let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+                let name = String::from_utf8_lossy(name.get(..end.min(256)).unwrap_or_default());
+                self.instance = Some(name.into_owned());
+            }
+            (PreloginToken::THREADID, value) => {
+                self.thread_id = value.first_chunk().map(|four| u32::from_le_bytes(*four));
+            }
+            (PreloginToken::MARS, [mars, ..]) => self.mars = Some(*mars != 0),
+            (PreloginToken::TRACEID, value) => {
+                self.client_connection_id = value.first_chunk().copied();
+                self.activity_id = value.get(16..).and_then(<[u8]>::first_chunk).copied();
+                let sequence = value.get(32..).and_then(<[u8]>::first_chunk);
+                self.activity_sequence = sequence.map(|four| u32::from_le_bytes(*four));
+            }
+            (PreloginToken::FEDAUTHREQUIRED, [required, ..]) => self.fed_auth_required = Some(*required),
+            (PreloginToken::NONCEOPT, _) => self.nonce = true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(options: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut offset = options.len() * 5 + 1;
+        let mut list = Vec::new();
+        let mut data = Vec::new();
+        for (kind, value) in options {
+            list.push(*kind);
+            list.extend(u16::try_from(offset).unwrap().to_be_bytes());
+            list.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
+            data.extend_from_slice(value);
+            offset += value.len();
+        }
+        list.push(0xFF);
+        [list, data].concat()
+    }
+
+    fn request() -> Vec<u8> {
+        let trace: Vec<u8> = (0..36).collect();
+        message(&[
+            (0, &[18, 6, 0x00, 0x02, 1, 0]),
+            (1, &[1]),
+            (2, b"INST1\0"),
+            (3, &[4, 3, 2, 1]),
+            (4, &[1]),
+            (5, &trace),
+            (6, &[1]),
+            (7, &[0; 32]),
+        ])
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let prelogin = Prelogin::parse(&request(), false);
+        assert_eq!(prelogin.version.unwrap().to_string(), "18.6.2.1");
+        assert_eq!(prelogin.encryption, Some(EncryptionSetting::ON));
+        assert_eq!(prelogin.instance.as_deref(), Some("INST1"));
+        assert_eq!(prelogin.thread_id, Some(0x0102_0304));
+        assert_eq!(prelogin.mars, Some(true));
+        assert_eq!(prelogin.client_connection_id.unwrap()[15], 15);
+        assert_eq!(prelogin.activity_id.unwrap()[0], 16);
+        assert_eq!(prelogin.activity_sequence, Some(u32::from_le_bytes([32, 33, 34, 35])));
+        assert_eq!(prelogin.fed_auth_required, Some(1));
+        assert!(prelogin.nonce && !prelogin.truncated && prelogin.malformed.is_none());
+        assert_eq!(prelogin.tokens, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_server_answers_the_instance_with_a_byte() {
+        let response = Prelogin::parse(&message(&[(0, &[16, 0, 3, 0xE8, 0, 0]), (2, &[1])]), true);
+        assert_eq!(response.version.unwrap().to_string(), "16.0.1000");
+        assert_eq!(response.instance_mismatch, Some(true));
+    }
+
+    #[test]
+    fn cut_at_every_byte_it_is_truncated_or_malformed() {
+        let whole = request();
+        for cut in 0..whole.len() {
+            let prelogin = Prelogin::parse(&whole[..cut], false);
+            assert!(prelogin.truncated || prelogin.malformed.is_some(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn pointers_that_lead_anywhere_do_no_harm() {
+        let whole = request();
+        for at in 0..41 {
+            for value in [0, 1, 0x7F, 0xFF] {
+                let mut changed = whole.clone();
+                changed[at] = value;
+                let _ = Prelogin::parse(&changed, false);
+            }
+        }
+        let endless = [0_u8, 0, 0, 0, 0].repeat(1000);
+        assert!(Prelogin::parse(&endless, false).malformed.is_some());
     }
 }

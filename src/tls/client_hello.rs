@@ -1,5 +1,7 @@
 //! ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2; SSLv2 format: RFC 5246 appendix E.2).
 
+use super::cursor::Cursor;
+use super::names::is_grease;
 use super::{CipherSuite, ExtensionType, Malformed, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What a client offered. GREASE values (RFC 8701) are left out of every list.
@@ -49,4 +51,281 @@ pub struct ClientHello {
     pub truncated: bool,
     /// The first thing that was malformed.
     pub malformed: Option<Malformed>,
+}
+
+/// `server_name` entries are of type host_name (RFC 6066 3).
+const HOST_NAME: u8 = 0;
+
+impl ClientHello {
+    /// Reads a message body, as far as it goes; `declared_len` is the length that the message's header names.
+    #[must_use]
+    pub fn parse(body: &[u8], declared_len: u32) -> Self {
+        let mut hello = Self { declared_len, ..Self::default() };
+        hello.truncated = hello.read(&mut Cursor(body)).is_none() || (body.len() as u64) < u64::from(declared_len);
+        hello
+    }
+
+    /// Reads a ClientHello in SSLv2 format (RFC 5246 E.2) from stream bytes; gives it and how many bytes it took.
+    #[must_use]
+    pub fn parse_sslv2(bytes: &[u8]) -> Option<(Self, usize)> {
+        let mut cursor = Cursor(bytes);
+        let length = usize::from(cursor.u16()?.checked_sub(0x8000)?);
+        let mut body = Cursor(cursor.take(length)?);
+        if body.u8()? != 1 {
+            return None;
+        }
+        let legacy_version = ProtocolVersion(body.u16()?);
+        let suites = usize::from(body.u16()?);
+        let session_id = usize::from(body.u16()?);
+        let challenge = usize::from(body.u16()?);
+        let specs = body.take(suites)?;
+        body.take(session_id + challenge)?;
+        let mut hello = Self {
+            legacy_version,
+            sslv2_format: true,
+            declared_len: u32::try_from(length).unwrap_or(u32::MAX),
+            ..Self::default()
+        };
+        for spec in specs.chunks_exact(3) {
+            // A leading byte other than 0 names a suite of SSL 2.0 itself.
+            if let [0, high, low] = *spec {
+                hello.suite(CipherSuite(u16::from_be_bytes([high, low])));
+            }
+        }
+        Some((hello, length + 2))
+    }
+
+    /// Reads in order; `None` where the bytes end.
+    fn read(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        self.legacy_version = ProtocolVersion(cursor.u16()?);
+        cursor.take(32)?;
+        let session_id = cursor.vector8()?;
+        if session_id.0.len() > 32 {
+            self.malformed.get_or_insert(Malformed { what: "session id", at: 34 });
+        }
+        self.session_id = session_id.0.get(..32).unwrap_or(session_id.0).to_vec();
+        let (suites, whole) = cursor.vector16_cut()?;
+        for suite in suites.numbers() {
+            self.suite(CipherSuite(suite));
+        }
+        if !whole {
+            return None;
+        }
+        cursor.vector8()?;
+        if cursor.0.is_empty() {
+            return Some(()); // no extensions: SSL 3.0 and early TLS 1.0
+        }
+        let (mut extensions, whole) = cursor.vector16_cut()?;
+        while !extensions.0.is_empty() {
+            let kind = extensions.u16()?;
+            let (body, complete) = extensions.vector16_cut()?;
+            self.extension(ExtensionType(kind), body, complete);
+            if !complete {
+                return None;
+            }
+        }
+        whole.then_some(())
+    }
+
+    fn suite(&mut self, suite: CipherSuite) {
+        match suite {
+            CipherSuite::EMPTY_RENEGOTIATION_INFO => self.secure_renegotiation = true,
+            CipherSuite::FALLBACK => self.fallback_scsv = true,
+            suite if suite.is_grease() => self.grease = true,
+            suite => self.cipher_suites.push(suite),
+        }
+    }
+
+    fn extension(&mut self, kind: ExtensionType, body: Cursor<'_>, complete: bool) {
+        if is_grease(kind.0) {
+            self.grease = true;
+            return;
+        }
+        self.extensions.push(kind);
+        if !complete {
+            return; // a list that was cut would look like a shorter offer
+        }
+        if self.read_extension(kind, body).is_none() {
+            let what = kind.name().unwrap_or("extension");
+            self.malformed.get_or_insert(Malformed { what, at: 0 });
+        }
+    }
+
+    fn read_extension(&mut self, kind: ExtensionType, mut body: Cursor<'_>) -> Option<()> {
+        match kind {
+            ExtensionType::SERVER_NAME => {
+                let mut list = body.vector16()?;
+                while !list.0.is_empty() {
+                    let name_type = list.u8()?;
+                    let name = list.vector16()?;
+                    if name_type == HOST_NAME && self.server_name.is_none() {
+                        let shown = name.0.get(..255).unwrap_or(name.0);
+                        self.server_name = Some(String::from_utf8_lossy(shown).into_owned());
+                    }
+                }
+            }
+            ExtensionType::SUPPORTED_VERSIONS => {
+                let list = body.vector8()?;
+                self.supported_versions = Some(self.plain(list).map(ProtocolVersion).collect());
+            }
+            ExtensionType::SUPPORTED_GROUPS => {
+                let list = body.vector16()?;
+                self.groups = Some(self.plain(list).map(NamedGroup).collect());
+            }
+            ExtensionType::SIGNATURE_ALGORITHMS => {
+                let list = body.vector16()?;
+                self.signature_algorithms = Some(self.plain(list).map(SignatureScheme).collect());
+            }
+            ExtensionType::SIGNATURE_ALGORITHMS_CERT => {
+                let list = body.vector16()?;
+                self.signature_algorithms_cert = Some(self.plain(list).map(SignatureScheme).collect());
+            }
+            ExtensionType::ALPN => {
+                let mut list = body.vector16()?;
+                while !list.0.is_empty() {
+                    self.alpn.push(String::from_utf8_lossy(list.vector8()?.0).into_owned());
+                }
+            }
+            ExtensionType::KEY_SHARE => {
+                let mut list = body.vector16()?;
+                while !list.0.is_empty() {
+                    let group = list.u16()?;
+                    list.vector16()?;
+                    if !is_grease(group) {
+                        self.key_shares.push(NamedGroup(group));
+                    }
+                }
+            }
+            ExtensionType::EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
+            ExtensionType::ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
+            ExtensionType::SESSION_TICKET => {
+                self.session_ticket = Some(u16::try_from(body.0.len()).unwrap_or(u16::MAX));
+            }
+            ExtensionType::PRE_SHARED_KEY => self.pre_shared_key = true,
+            ExtensionType::RENEGOTIATION_INFO => self.secure_renegotiation = true,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The numbers of a list without GREASE.
+    fn plain<'a>(&mut self, list: Cursor<'a>) -> impl Iterator<Item = u16> + use<'a> {
+        self.grease |= list.numbers().any(is_grease);
+        list.numbers().filter(|number| !is_grease(*number))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    fn vector8(body: &[u8]) -> Vec<u8> {
+        [&[u8::try_from(body.len()).unwrap()], body].concat()
+    }
+
+    fn vector16(body: &[u8]) -> Vec<u8> {
+        [&u16::try_from(body.len()).unwrap().to_be_bytes()[..], body].concat()
+    }
+
+    fn numbers(list: &[u16]) -> Vec<u8> {
+        list.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
+        [kind.to_be_bytes().to_vec(), vector16(body)].concat()
+    }
+
+    fn body() -> Vec<u8> {
+        let extensions = [
+            extension(0x1A1A, &[]),
+            extension(0, &vector16(&[&[0][..], &vector16(b"sql1.example")].concat())),
+            extension(10, &vector16(&numbers(&[0x2A2A, 29, 23]))),
+            extension(13, &vector16(&numbers(&[0x0804, 0x0401]))),
+            extension(16, &vector16(&vector8(b"tds/8.0"))),
+            extension(43, &vector8(&numbers(&[0x0A0A, 0x0304, 0x0303]))),
+            extension(51, &vector16(&[numbers(&[29]), vector16(&[7; 32])].concat())),
+            extension(23, &[]),
+        ]
+        .concat();
+        [
+            numbers(&[0x0303]),
+            vec![9; 32],
+            vector8(&[3; 32]),
+            vector16(&numbers(&[0x1A1A, 0x1302, 0xC030, 0x00FF, 0x5600])),
+            vector8(&[0]),
+            vector16(&extensions),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_whole_hello_is_read() {
+        let body = body();
+        let hello = ClientHello::parse(&body, u32::try_from(body.len()).unwrap());
+        assert_eq!(hello.cipher_suites, [CipherSuite(0x1302), CipherSuite(0xC030)]);
+        assert!(hello.secure_renegotiation && hello.fallback_scsv && hello.grease && hello.extended_master_secret);
+        assert_eq!(hello.server_name.as_deref(), Some("sql1.example"));
+        assert_eq!(hello.supported_versions, Some(vec![ProtocolVersion::TLS13, ProtocolVersion::TLS12]));
+        assert_eq!(hello.groups, Some(vec![NamedGroup::X25519, NamedGroup::SECP256R1]));
+        assert_eq!(hello.alpn, ["tds/8.0"]);
+        assert_eq!(hello.key_shares, [NamedGroup::X25519]);
+        assert!(!hello.truncated && hello.malformed.is_none());
+    }
+
+    #[test]
+    fn cut_at_every_byte_it_says_so_and_keeps_what_was_there() {
+        let body = body();
+        let declared = u32::try_from(body.len()).unwrap();
+        for cut in 0..body.len() {
+            let hello = ClientHello::parse(&body[..cut], declared);
+            assert!(hello.truncated, "cut at {cut}");
+            assert!(hello.supported_versions.is_none() || cut > 100);
+        }
+        let hello = ClientHello::parse(&body[..74], declared);
+        assert_eq!(hello.cipher_suites, [CipherSuite(0x1302)]);
+    }
+
+    #[test]
+    fn one_malformed_extension_does_not_end_the_list() {
+        let extensions = [extension(10, &[0, 9, 0, 23]), extension(23, &[])].concat();
+        let body = [
+            numbers(&[0x0301]),
+            vec![9; 32],
+            vector8(&[]),
+            vector16(&numbers(&[0x002F])),
+            vector8(&[0]),
+            vector16(&extensions),
+        ]
+        .concat();
+        let hello = ClientHello::parse(&body, u32::try_from(body.len()).unwrap());
+        assert_eq!(hello.malformed.map(|malformed| malformed.what), Some("supported_groups"));
+        assert!(hello.extended_master_secret && hello.groups.is_none());
+    }
+
+    #[test]
+    fn lengths_off_by_one_never_panic() {
+        let body = body();
+        for at in 0..body.len() {
+            for delta in [1_u8, 0xFF] {
+                let mut changed = body.clone();
+                changed[at] = changed[at].wrapping_add(delta);
+                let _ = ClientHello::parse(&changed, u32::try_from(body.len()).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn sslv2_format_is_read() {
+        let mut body = vec![1, 3, 1, 0, 9, 0, 0, 0, 16];
+        body.extend([0, 0, 0x2F, 0, 0, 0x0A, 7, 0, 0xC0]);
+        body.extend([5; 16]);
+        let bytes = [&[0x80, u8::try_from(body.len()).unwrap()][..], &body].concat();
+        let (hello, taken) = ClientHello::parse_sslv2(&bytes).unwrap();
+        assert_eq!(taken, bytes.len());
+        assert_eq!(hello.legacy_version, ProtocolVersion::TLS10);
+        assert_eq!(hello.cipher_suites, [CipherSuite(0x2F), CipherSuite(0x0A)]);
+        for cut in 0..bytes.len() {
+            assert!(ClientHello::parse_sslv2(&bytes[..cut]).is_none());
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! ServerKeyExchange, ClientKeyExchange, CertificateRequest up to TLS 1.2 (RFC 5246 7.4.3, 7.4.7, 7.4.4;
 //! RFC 8422 5.4).
 
+use super::cursor::Cursor;
 use super::{KeyExchange, Malformed, NamedGroup, SignatureScheme};
 
 /// What a server sent to make a key.
@@ -56,11 +57,167 @@ pub struct CertificateRequest {
     pub malformed: Option<Malformed>,
 }
 
+/// `named_curve` (RFC 8422 5.4).
+const NAMED_CURVE: u8 = 3;
+
 impl ServerKeyExchange {
     /// Reads a message body; `tls12` tells whether a signature scheme stands before the signature.
     #[must_use]
     pub fn parse(body: &[u8], key_exchange: KeyExchange, tls12: bool) -> Self {
-        let _ = (body, key_exchange, tls12);
-        Self::Other
+        let mut cursor = Cursor(body);
+        match key_exchange {
+            KeyExchange::Dhe => read_dhe(&mut cursor, tls12)
+                .unwrap_or(Self::Malformed(Malformed { what: "DHE parameters", at: body.len() - cursor.0.len() })),
+            KeyExchange::Ecdhe => read_ecdhe(&mut cursor, tls12)
+                .unwrap_or(Self::Malformed(Malformed { what: "ECDHE parameters", at: body.len() - cursor.0.len() })),
+            _ => Self::Other,
+        }
+    }
+}
+
+fn read_dhe(cursor: &mut Cursor<'_>, tls12: bool) -> Option<ServerKeyExchange> {
+    let prime = strip_zeros(cursor.vector16()?.0);
+    cursor.vector16()?;
+    let public = cursor.vector16()?.0;
+    let prime_len = u16::try_from(prime.len()).ok()?;
+    let leading = prime.first().map_or(8, |first| first.leading_zeros());
+    let prime_bits = u16::try_from((u32::from(prime_len) * 8).saturating_sub(leading)).unwrap_or(u16::MAX);
+    Some(ServerKeyExchange::Dhe {
+        prime_bits,
+        prime_len,
+        leading_zero_probability: leading_zero_probability(prime),
+        public_len: u16::try_from(public.len()).ok()?,
+        public_short: public.len() < prime.len() || (public.len() == prime.len() && public.first() == Some(&0)),
+        signature: signature(cursor, tls12),
+    })
+}
+
+fn read_ecdhe(cursor: &mut Cursor<'_>, tls12: bool) -> Option<ServerKeyExchange> {
+    if cursor.u8()? != NAMED_CURVE {
+        return Some(ServerKeyExchange::Other);
+    }
+    let group = NamedGroup(cursor.u16()?);
+    cursor.vector8()?;
+    Some(ServerKeyExchange::Ecdhe { group, signature: signature(cursor, tls12) })
+}
+
+/// Hash and signature algorithm stand before the signature from TLS 1.2 on (RFC 5246 7.4.3).
+fn signature(cursor: &mut Cursor<'_>, tls12: bool) -> Option<SignatureScheme> {
+    if tls12 { cursor.u16().map(SignatureScheme) } else { None }
+}
+
+fn strip_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// A number below an n-byte prime p has a zero first byte with probability 2^(8(n-1)) / p: the reciprocal of p
+/// seen as a number with its first byte before the point.
+fn leading_zero_probability(prime: &[u8]) -> f64 {
+    let mantissa = prime.iter().take(8).fold((0.0, 1.0), |(sum, weight), byte| {
+        (sum + f64::from(*byte) * weight, weight / 256.0)
+    });
+    if mantissa.0 >= 1.0 { 1.0 / mantissa.0 } else { 0.0 }
+}
+
+impl ClientKeyExchange {
+    /// Reads a message body.
+    #[must_use]
+    pub fn parse(body: &[u8], key_exchange: KeyExchange) -> Self {
+        let mut cursor = Cursor(body);
+        let value = match key_exchange {
+            KeyExchange::Ecdhe => cursor.vector8(),
+            KeyExchange::Dhe | KeyExchange::Rsa => cursor.vector16(),
+            _ => Some(cursor),
+        };
+        let Some(value) = value else {
+            let malformed = Some(Malformed { what: "ClientKeyExchange", at: 0 });
+            return Self { public_len: 0, leading_zero: false, malformed };
+        };
+        Self {
+            public_len: u16::try_from(value.0.len()).unwrap_or(u16::MAX),
+            leading_zero: key_exchange == KeyExchange::Dhe && value.0.first() == Some(&0),
+            malformed: None,
+        }
+    }
+}
+
+impl CertificateRequest {
+    /// Reads a message body (TLS 1.2 and older).
+    #[must_use]
+    pub fn parse(body: &[u8], tls12: bool) -> Self {
+        let mut request = Self::default();
+        if request.read(&mut Cursor(body), tls12).is_none() {
+            request.malformed = Some(Malformed { what: "CertificateRequest", at: 0 });
+        }
+        request
+    }
+
+    fn read(&mut self, cursor: &mut Cursor<'_>, tls12: bool) -> Option<()> {
+        cursor.vector8()?;
+        if tls12 {
+            self.signature_algorithms = cursor.vector16()?.numbers().map(SignatureScheme).collect();
+        }
+        let mut names = cursor.vector16()?;
+        while !names.0.is_empty() {
+            names.vector16()?;
+            self.authorities = self.authorities.saturating_add(1);
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dhe(prime: &[u8], public: &[u8]) -> Vec<u8> {
+        let vector = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
+        [vector(prime), vector(&[2]), vector(public), vec![4, 1, 0, 2, 9, 9]].concat()
+    }
+
+    #[test]
+    fn dhe_parameters_are_read() {
+        let mut prime = [0xFF; 128];
+        prime[127] = 0xFB;
+        let ServerKeyExchange::Dhe { prime_bits, leading_zero_probability, public_short, signature, .. } =
+            ServerKeyExchange::parse(&dhe(&prime, &[7; 128]), KeyExchange::Dhe, true)
+        else {
+            panic!("not DHE");
+        };
+        assert_eq!(prime_bits, 1024);
+        assert!((1.0 / leading_zero_probability - 256.0).abs() < 0.01, "{leading_zero_probability}");
+        assert!(!public_short);
+        assert_eq!(signature, Some(SignatureScheme::RSA_PKCS1_SHA256));
+    }
+
+    #[test]
+    fn short_values_and_small_primes_are_told() {
+        let short = |public: &[u8]| match ServerKeyExchange::parse(&dhe(&[0x80; 64], public), KeyExchange::Dhe, true) {
+            ServerKeyExchange::Dhe { public_short, .. } => public_short,
+            other => panic!("{other:?}"),
+        };
+        assert!(short(&[7; 63]));
+        assert!(short(&[[0].as_slice(), &[7; 63]].concat()));
+        assert!(!short(&[7; 64]));
+        assert!((leading_zero_probability(&[0x80, 0, 0]) - 1.0 / 128.0).abs() < 1e-9);
+        assert!((leading_zero_probability(&[]) - 0.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn cut_at_every_byte_it_is_malformed() {
+        let whole = dhe(&[0xFF; 16], &[7; 16]);
+        for cut in 0..whole.len() - 6 {
+            let read = ServerKeyExchange::parse(&whole[..cut], KeyExchange::Dhe, true);
+            assert!(matches!(read, ServerKeyExchange::Malformed(_)), "cut at {cut}");
+        }
+        for cut in 0..4 {
+            let read = ServerKeyExchange::parse(&[3, 0, 29, 1, 9][..cut], KeyExchange::Ecdhe, false);
+            assert!(matches!(read, ServerKeyExchange::Malformed(_)));
+        }
+        assert!(ClientKeyExchange::parse(&[0, 9, 1], KeyExchange::Dhe).malformed.is_some());
+        assert!(ClientKeyExchange::parse(&[0, 2, 0, 1], KeyExchange::Dhe).leading_zero);
+        assert!(CertificateRequest::parse(&[1, 1, 0], true).malformed.is_some());
+        assert_eq!(CertificateRequest::parse(&[1, 1, 0, 2, 4, 1, 0, 3, 0, 1, 9], true).authorities, 1);
     }
 }

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod client_hello;
+mod cursor;
 mod key_exchange;
 mod malformed;
 mod names;

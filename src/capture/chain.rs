@@ -1,0 +1,104 @@
+//! Several captures as one: a merge by time.
+
+use super::{Error, Packet, Source, Summary};
+
+/// Merges sources by timestamp, ties in argument order. Inputs that could not be opened, or break off, take
+/// their place in [`Source::summaries`]; the others go on.
+pub struct Chain {
+    links: Vec<Link>,
+    current: Option<usize>,
+    started: bool,
+}
+
+struct Link {
+    source: Result<Box<dyn Source + Send>, Summary>,
+    /// Time of the packet that it stands at; `None` at its end.
+    time: Option<i64>,
+    error: Option<Error>,
+}
+
+impl Chain {
+    /// A chain of what was opened, in argument order.
+    #[must_use]
+    pub fn new(inputs: Vec<(String, Result<Box<dyn Source + Send>, Error>)>) -> Self {
+        let links = inputs
+            .into_iter()
+            .map(|(path, source)| Link {
+                source: source.map_err(|error| Summary { path, error: Some(error), ..Summary::default() }),
+                time: None,
+                error: None,
+            })
+            .collect();
+        Self { links, current: None, started: false }
+    }
+
+    /// The errors of inputs that could not be read, or no further, in argument order.
+    pub fn errors(&self) -> impl Iterator<Item = &Error> {
+        self.links.iter().filter_map(|link| match &link.source {
+            Ok(_) => link.error.as_ref(),
+            Err(summary) => summary.error.as_ref(),
+        })
+    }
+}
+
+impl Link {
+    fn step(&mut self) {
+        self.time = match &mut self.source {
+            Ok(source) => match source.advance() {
+                Ok(true) => source.packet().map(|packet| packet.time),
+                Ok(false) => None,
+                Err(error) => {
+                    self.error = Some(error);
+                    None
+                }
+            },
+            Err(_) => None,
+        };
+    }
+}
+
+impl Source for Chain {
+    #[inline]
+    fn advance(&mut self) -> Result<bool, Error> {
+        if self.started {
+            if let Some(link) = self.current.and_then(|index| self.links.get_mut(index)) {
+                link.step();
+            }
+        } else {
+            self.started = true;
+            self.links.iter_mut().for_each(Link::step);
+        }
+        // A handful of files: a scan beats a heap, and keeps argument order on ties.
+        self.current = match self.links.as_slice() {
+            [only] => only.time.map(|_| 0),
+            links => links
+                .iter()
+                .enumerate()
+                .filter_map(|(index, link)| link.time.map(|time| (time, index)))
+                .min()
+                .map(|(_, index)| index),
+        };
+        Ok(self.current.is_some())
+    }
+
+    #[inline]
+    fn packet(&self) -> Option<Packet<'_>> {
+        self.links.get(self.current?)?.source.as_ref().ok()?.packet()
+    }
+
+    fn summaries(&self) -> Vec<Summary> {
+        self.links
+            .iter()
+            .flat_map(|link| match &link.source {
+                Ok(source) => source.summaries(),
+                Err(summary) => vec![summary.clone()],
+            })
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chain").field("links", &self.links.len()).finish_non_exhaustive()
+    }
+}

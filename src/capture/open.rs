@@ -1,0 +1,164 @@
+//! Opens an input and tells its format by its first bytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::compressed::{GZIP, gunzip};
+use super::pcap::{PcapSource, is_pcap};
+use super::pcapng::{PcapngSource, SECTION};
+use super::source::Origin;
+use super::window::Window;
+use super::{Error, ErrorKind, Source};
+
+/// gzip inside gzip is unpacked this often; more is an attempt to exhaust.
+const NESTING: usize = 2;
+
+/// Where a capture comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    Path(PathBuf),
+    /// Standard input, named `-`.
+    Stdin,
+}
+
+impl Input {
+    /// The name that messages and reports use.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+}
+
+/// Opens an input; `file` is its index among those given.
+///
+/// # Errors
+/// When it cannot be opened, is empty, or is of no format that is read.
+pub fn open(input: &Input, file: u32) -> Result<Box<dyn Source + Send>, Error> {
+    let path = input.name();
+    let refused = |error: &io::Error| Error {
+        path: input.name(),
+        kind: ErrorKind::Open { kind: error.kind(), text: plain_text(error) },
+    };
+    let reader: Box<dyn Read + Send> = match input {
+        Input::Stdin => Box::new(io::stdin()),
+        Input::Path(name) => {
+            let opened = File::open(name).map_err(|error| refused(&error))?;
+            if opened.metadata().is_ok_and(|data| data.is_dir()) {
+                return Err(Error { path, kind: ErrorKind::Directory });
+            }
+            Box::new(opened)
+        }
+    };
+    open_reader(reader, path, file)
+}
+
+/// Opens a stream of bytes as a capture; `path` is what it is called in messages.
+///
+/// # Errors
+/// When it is empty, cannot be read, or is of no format that is read.
+pub fn open_reader(
+    reader: Box<dyn Read + Send>,
+    path: String,
+    file: u32,
+) -> Result<Box<dyn Source + Send>, Error> {
+    let stored = Arc::new(AtomicU64::new(0));
+    let counted = Counted { reader, count: Arc::clone(&stored) };
+    let mut origin = Origin { path, file, packed: "", stored };
+    let mut window = Window::new(Box::new(counted));
+    for _ in 0..=NESTING {
+        window.fill(4);
+        let magic = window.bytes();
+        if magic.starts_with(&GZIP) {
+            origin.packed = "+gzip";
+            window = Window::new(gunzip(window.into_reader()));
+            continue;
+        }
+        if magic.starts_with(&SECTION) {
+            return Ok(Box::new(PcapngSource::new(window, origin)?));
+        }
+        if magic.first_chunk().is_some_and(|magic| is_pcap(*magic)) {
+            return Ok(Box::new(PcapSource::new(window, origin)?));
+        }
+        return Err(not_a_capture(window, &origin));
+    }
+    Err(origin.error(ErrorKind::Unsupported {
+        what: "gzip inside gzip inside gzip",
+        advice: "unpack it first",
+    }))
+}
+
+/// What a file is that is not read, and what to do with it.
+fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
+    window.fill(72);
+    if let Some(failure) = window.take_failure() {
+        let kind = ErrorKind::Io { offset: window.offset(), kind: failure.kind(), text: plain_text(&failure) };
+        return origin.error(kind);
+    }
+    let bytes = window.bytes();
+    let unsupported = |what, advice| ErrorKind::Unsupported { what, advice };
+    let kind = match bytes {
+        [] => ErrorKind::Empty,
+        [b'G', b'M', b'B', b'U', ..] | [b'R', b'T', b'S', b'S', ..] => {
+            unsupported("a Network Monitor capture", "convert it: editcap -F pcapng FILE OUT.pcapng")
+        }
+        [b's', b'n', b'o', b'o', b'p', 0, ..] => {
+            unsupported("a snoop capture", "convert it: editcap -F pcapng FILE OUT.pcapng")
+        }
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => unsupported("zstd-compressed", "unpack it first: zstd -d FILE"),
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => unsupported("xz-compressed", "unpack it first: xz -d FILE"),
+        [b'B', b'Z', b'h', ..] => unsupported("bzip2-compressed", "unpack it first: bzip2 -d FILE"),
+        [b'P', b'K', 3, 4, ..] => unsupported("a zip archive", "unpack it and name the captures in it"),
+        [b'7', b'z', 0xBC, 0xAF, ..] => unsupported("a 7z archive", "unpack it and name the captures in it"),
+        _ if is_etl(bytes) => unsupported(
+            "an ETL trace (netsh trace, pktmon)",
+            "convert it: etl2pcapng FILE.etl OUT.pcapng, or pktmon etl2pcap FILE.etl",
+        ),
+        _ if is_text(bytes) => unsupported("text", "name a pcap or pcapng capture"),
+        _ => ErrorKind::UnknownFormat {
+            found: bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
+        },
+    };
+    origin.error(kind)
+}
+
+/// A trace log's first buffer: a header of 72 bytes whose first word is the buffer's size, a multiple of 1 KiB
+/// that is not below the bytes used (second word), and type 4, header.
+fn is_etl(bytes: &[u8]) -> bool {
+    let (Some(size), Some(used)) = (bytes.first_chunk::<4>(), bytes.get(4..8).and_then(<[u8]>::first_chunk::<4>))
+    else {
+        return false;
+    };
+    let (size, used) = (u32::from_le_bytes(*size), u32::from_le_bytes(*used));
+    (1024..=16 << 20).contains(&size) && size % 1024 == 0 && (72..=size).contains(&used)
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E))
+}
+
+/// What the operating system says, without Rust's `(os error 2)`.
+fn plain_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or_else(|| text.clone(), |(before, _)| before.to_owned())
+}
+
+/// Counts the bytes of the stored file as they are read.
+struct Counted {
+    reader: Box<dyn Read + Send>,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}

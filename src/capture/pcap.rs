@@ -1,0 +1,169 @@
+//! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap).
+
+use super::source::{Meter, Origin};
+use super::window::Window;
+use super::{Error, ErrorKind, LinkType, Packet, Source, Summary};
+
+/// A record of more bytes is damage, unless the header's snap length allows it (libpcap's MAXIMUM_SNAPLEN).
+const MAX_PACKET: u32 = 256 << 10;
+/// Length of the file header.
+const FILE_HEADER: usize = 24;
+
+/// The variants that the magic number tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Variant {
+    big_endian: bool,
+    /// Nanoseconds of one unit of the fractional part.
+    fraction: i64,
+    /// Bytes before each packet: 16, or 24 in Kuznetzov's modified format.
+    record_header: usize,
+}
+
+/// Whether a file begins like this one.
+pub(super) fn is_pcap(magic: [u8; 4]) -> bool {
+    variant(magic).is_some()
+}
+
+fn variant(magic: [u8; 4]) -> Option<Variant> {
+    let classify = |number: u32, big_endian| {
+        let (fraction, record_header) = match number {
+            0xA1B2_C3D4 => (1_000, 16),
+            0xA1B2_3C4D => (1, 16),
+            0xA1B2_CD34 => (1_000, 24),
+            _ => return None,
+        };
+        Some(Variant { big_endian, fraction, record_header })
+    };
+    classify(u32::from_be_bytes(magic), true).or_else(|| classify(u32::from_le_bytes(magic), false))
+}
+
+/// Reads pcap.
+#[derive(Debug)]
+pub(super) struct PcapSource {
+    window: Window,
+    origin: Origin,
+    meter: Meter,
+    variant: Variant,
+    link: LinkType,
+    max_packet: u32,
+    current: Option<Record>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    time: i64,
+    captured: usize,
+    original: u32,
+}
+
+impl PcapSource {
+    /// Reads the file header.
+    pub(super) fn new(mut window: Window, origin: Origin) -> Result<Self, Error> {
+        let cut = |window: &Window| ErrorKind::Malformed {
+            offset: window.offset(),
+            what: "the file ends inside the pcap file header (24 bytes)".to_owned(),
+        };
+        window.fill(FILE_HEADER);
+        let header: [u8; FILE_HEADER] = match window.bytes().first_chunk() {
+            Some(header) => *header,
+            None => return Err(origin.error(cut(&window))),
+        };
+        let [m0, m1, m2, m3, ..] = header;
+        let Some(variant) = variant([m0, m1, m2, m3]) else {
+            return Err(origin.error(cut(&window)));
+        };
+        let read = |at: usize| read_u32(&header, at, variant.big_endian);
+        let snap_length = read(16);
+        // The upper bits of the link type field hold the length of a frame check sequence.
+        let link = LinkType(read(20) & 0x03FF_FFFF);
+        window.consume(FILE_HEADER);
+        let mut meter = Meter::new("pcap");
+        meter.link(link);
+        Ok(Self {
+            window,
+            origin,
+            meter,
+            variant,
+            link,
+            max_packet: snap_length.clamp(MAX_PACKET, super::window::MAX_RECORD as u32),
+            current: None,
+        })
+    }
+
+    fn read_record(&mut self) -> Result<bool, Error> {
+        let header_len = self.variant.record_header;
+        if !self.window.fill(header_len) {
+            return self.end(header_len, "record header");
+        }
+        let header = self.window.bytes();
+        let read = |at: usize| read_u32(header, at, self.variant.big_endian);
+        let (seconds, fraction, captured, original) = (read(0), read(4), read(8), read(12));
+        if captured > self.max_packet {
+            let what = format!("a packet record claims {captured} bytes, more than any packet has; reading stops");
+            self.meter.damage(self.window.offset(), what);
+            return Ok(false);
+        }
+        let length = captured as usize;
+        if !self.window.fill(header_len + length) {
+            return self.end(header_len + length, "packet");
+        }
+        let time = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * self.variant.fraction;
+        self.window.consume(header_len);
+        self.current = Some(Record { time, captured: length, original });
+        self.meter.packet(time, length, original);
+        Ok(true)
+    }
+
+    /// The stream ended where `need` bytes were expected.
+    fn end(&mut self, need: usize, what: &str) -> Result<bool, Error> {
+        if let Some(failure) = self.window.take_failure() {
+            return self.meter.failure(&self.origin, self.window.offset(), &failure);
+        }
+        let left = self.window.bytes().len();
+        if left > 0 {
+            let text = format!("the file is cut in a {what}: {left} of {need} bytes are there");
+            self.meter.damage(self.window.offset(), text);
+        }
+        Ok(false)
+    }
+}
+
+impl Source for PcapSource {
+    #[inline]
+    fn advance(&mut self) -> Result<bool, Error> {
+        if let Some(record) = self.current.take() {
+            self.window.consume(record.captured);
+        }
+        if self.meter.over {
+            return Ok(false);
+        }
+        let more = self.read_record();
+        self.meter.over = !matches!(more, Ok(true));
+        more
+    }
+
+    #[inline]
+    fn packet(&self) -> Option<Packet<'_>> {
+        let record = self.current?;
+        Some(Packet {
+            time: record.time,
+            file: self.origin.file,
+            frame: self.meter.packets,
+            link: self.link,
+            interface: 0,
+            original_len: record.original,
+            bytes: self.window.bytes().get(..record.captured).unwrap_or_default(),
+        })
+    }
+
+    fn summaries(&self) -> Vec<Summary> {
+        vec![self.meter.summary(&self.origin)]
+    }
+}
+
+/// Reads four bytes at `at`; 0 past the end, which callers have excluded.
+#[inline]
+pub(super) fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> u32 {
+    let Some(four) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { return 0 };
+    if big_endian { u32::from_be_bytes(*four) } else { u32::from_le_bytes(*four) }
+}
