@@ -15,6 +15,15 @@ mod result;
 pub use filter::{Filter, TimeBound};
 pub use result::{Analysis, JudgedConnection, Totals};
 
+/// How far the reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Packet records read.
+    pub packets: u64,
+    /// Bytes of the files, as stored, read.
+    pub bytes: u64,
+}
+
 use std::sync::Arc;
 
 use crate::capture::{Error, Source};
@@ -79,8 +88,8 @@ impl Analyzer {
         }
     }
 
-    /// Reads `source` to its end; `progress` hears the number of packets now and then.
-    pub fn run(mut self, source: &mut dyn Source, progress: &mut dyn FnMut(u64)) -> Analysis {
+    /// Reads `source` to its end; `progress` hears now and then how far it is.
+    pub fn run(mut self, source: &mut dyn Source, progress: &mut dyn FnMut(Progress)) -> Analysis {
         /// Packets between two calls of `progress`.
         const STEP: u64 = 1 << 16;
         let mut packets = 0_u64;
@@ -97,7 +106,8 @@ impl Analyzer {
             }
             packets += 1;
             if packets.is_multiple_of(STEP) {
-                progress(packets);
+                let bytes = source.summaries().iter().map(|summary| summary.bytes).sum();
+                progress(Progress { packets, bytes });
             }
         };
         self.finish(source, stopped.as_ref())

@@ -5,6 +5,7 @@ pub mod capture;
 pub mod decode;
 pub mod facts;
 pub mod reference;
+pub mod report;
 pub mod rules;
 pub mod session;
 pub mod stream;

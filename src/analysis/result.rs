@@ -1,7 +1,7 @@
 //! The result of an analysis: what every report is made of.
 
 use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, ServerFacts};
-use crate::rules::{Finding, Ruling};
+use crate::rules::{Finding, Ruling, Severity};
 
 /// What an analysis found. Everything in it is in a fixed order: the same capture gives the same value.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,14 @@ pub struct Analysis {
     pub browser: Vec<BrowserFacts>,
     /// Counts over the whole capture.
     pub totals: Totals,
+}
+
+impl Analysis {
+    /// Whether a cause of failure was found.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
 }
 
 /// A connection and the verdict on it.

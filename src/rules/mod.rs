@@ -3,22 +3,32 @@
 //! A rule sees facts, never a packet, and gives a [`Verdict`] or nothing. When several explain one
 //! connection, [`Rank`] and then the order of [`RULES`] decides.
 
+mod browser_unanswered;
+mod capture_incomplete;
 mod certificate;
 mod certificate_rejected_by_client;
+mod client_certificate_missing;
+mod client_hello_intolerance;
 mod closed_after_client_hello;
+mod deprecated_tls;
 mod dh_group_too_small;
 mod dhe_leading_zero;
 mod dhe_suite_hazard;
+mod extended_master_secret_mismatch;
 mod finding;
 mod handshake_closed;
+mod login;
 mod no_common_cipher_suite;
 mod no_common_group;
 mod no_common_signature_algorithm;
 mod no_common_tls_version;
+mod path;
 mod phrase;
+mod prelogin;
 mod refusal;
 mod registry;
 mod stalled;
+mod syn;
 mod weak_hash_certificate;
 
 pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
@@ -26,4 +36,92 @@ pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};
 
 /// Every rule, in order of code.
-pub static RULES: &[&Rule] = &[];
+pub static RULES: &[&Rule] = &[
+    &no_common_tls_version::RULE,
+    &no_common_cipher_suite::RULE,
+    &dhe_suite_hazard::RULE,
+    &weak_hash_certificate::RULE,
+    &dhe_leading_zero::RULE,
+    &syn::SYN_DROPPED,
+    &path::MIDDLEBOX,
+    &path::NETWORK_LOSS,
+    &syn::PORT_CLOSED,
+    &syn::HOST_SILENT,
+    &syn::HOST_UNREACHABLE,
+    &syn::PORT_REUSE,
+    &stalled::PRELOGIN_UNANSWERED,
+    &prelogin::CLOSED,
+    &prelogin::NOT_TDS,
+    &prelogin::ENCRYPTION,
+    &prelogin::STRICT_REQUIRED,
+    &prelogin::STRICT_UNSUPPORTED,
+    &browser_unanswered::RULE,
+    &closed_after_client_hello::RULE,
+    &no_common_group::RULE,
+    &no_common_signature_algorithm::RULE,
+    &dh_group_too_small::RULE,
+    &certificate_rejected_by_client::RULE,
+    &client_certificate_missing::RULE,
+    &extended_master_secret_mismatch::RULE,
+    &client_hello_intolerance::RULE,
+    &stalled::HANDSHAKE_STALLED,
+    &handshake_closed::BY_SERVER,
+    &handshake_closed::BY_CLIENT,
+    &deprecated_tls::RULE,
+    &login::FAILED,
+    &stalled::LOGIN_STALLED,
+    &login::CLOSED_BY_SERVER,
+    &login::CLIENT_CLOSED,
+    &login::SESSION_CLOSED,
+    &stalled::SESSION_STALLED,
+    &path::IDLE_RESET,
+    &login::REDIRECTED,
+    &login::PLAINTEXT,
+    &capture_incomplete::RULE,
+];
+
+/// The rule with this code or slug.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.code.eq_ignore_ascii_case(name) || rule.slug == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_slugs_are_unique() {
+        for (index, rule) in RULES.iter().enumerate() {
+            for other in &RULES[index + 1..] {
+                assert_ne!(rule.code, other.code);
+                assert_ne!(rule.slug, other.slug);
+            }
+        }
+    }
+
+    #[test]
+    fn every_page_has_its_headings_in_order() {
+        for rule in RULES {
+            let at = |heading: &str| rule.explanation.find(heading).unwrap_or_else(|| panic!("{}: {heading}", rule.code));
+            let (means, recognised, todo) =
+                (at("## What it means"), at("## How it is recognised"), at("## What to do"));
+            assert!(means < recognised && recognised < todo, "{}", rule.code);
+            assert!(!rule.title.ends_with('.'), "{}", rule.code);
+        }
+    }
+
+    #[test]
+    fn notes_are_never_errors_and_verdicts_are() {
+        for rule in RULES {
+            assert_eq!(rule.rank == Rank::Note, rule.severity != Severity::Error, "{}", rule.code);
+        }
+    }
+
+    #[test]
+    fn a_rule_is_found_by_code_and_by_slug() {
+        assert_eq!(find("r1").map(|rule| rule.slug), Some("no-common-tls-version"));
+        assert_eq!(find("syn-dropped").map(|rule| rule.code), Some("R6"));
+        assert!(find("R99").is_none());
+    }
+}

@@ -1,0 +1,109 @@
+//! `tdscope analyze`: from capture files to causes.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use tdscope::analysis::{Analysis, Analyzer, Progress};
+use tdscope::capture::{Chain, Input, open};
+use tdscope::report::{json, text};
+use tdscope::rules::Severity;
+
+use super::arguments::{AnalyzeOptions, Format};
+use super::progress::Bar;
+use super::{UNREADABLE, complain};
+
+/// A cause of failure was found.
+const FAILED: u8 = 1;
+
+/// Reads the captures, writes the report, and says by the exit code what was found.
+///
+/// # Errors
+/// When the report cannot be written.
+pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
+    let settings = match options.settings() {
+        Ok(settings) => settings,
+        Err(message) => {
+            complain(&format!("tdscope: {message}"));
+            return Ok(ExitCode::from(UNREADABLE));
+        }
+    };
+    let inputs = options.inputs();
+    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, &inputs)) {
+        complain(&format!("tdscope: {}: is one of the captures; name another file for the report", output.display()));
+        return Ok(ExitCode::from(UNREADABLE));
+    }
+    let opened = (0_u32..).zip(&inputs).map(|(file, input)| (input.name(), open(input, file))).collect();
+    let mut chain = Chain::new(opened);
+    let bar = Bar::new(&inputs);
+    let analysis = Analyzer::new(settings).run(&mut chain, &mut |progress: Progress| bar.at(progress));
+    bar.done();
+    for capture in &analysis.captures {
+        if let Some(error) = &capture.error {
+            complain(&format!("tdscope: {error}"));
+        }
+    }
+    write(options, &analysis)?;
+    Ok(exit_code(options, &analysis))
+}
+
+fn write(options: &AnalyzeOptions, analysis: &Analysis) -> io::Result<()> {
+    match &options.output {
+        Some(path) => {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            let mut out = BufWriter::new(File::create(path).map_err(named)?);
+            report(options, analysis, false, &mut out).and_then(|()| out.flush()).map_err(named)
+        }
+        None => {
+            let stdout = io::stdout();
+            let terminal = stdout.is_terminal();
+            let mut out = BufWriter::new(stdout.lock());
+            report(options, analysis, terminal, &mut out)?;
+            out.flush()
+        }
+    }
+}
+
+fn report(options: &AnalyzeOptions, analysis: &Analysis, terminal: bool, out: &mut dyn Write) -> io::Result<()> {
+    let least = Severity::from(options.min_severity);
+    match options.format {
+        Format::Json => json::write(analysis, least, out),
+        Format::Text => {
+            let style = text::Style {
+                // Asked of the environment here, so that the report itself depends on its arguments alone.
+                color: terminal && colored::control::SHOULD_COLORIZE.should_colorize(),
+                ascii: options.ascii,
+                width: terminal.then(terminal_width).flatten(),
+                zone: if options.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
+                least,
+                all_connections: options.all_connections,
+            };
+            text::write(analysis, &style, out)
+        }
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {
+    let unreadable = analysis.captures.iter().any(|capture| capture.error.is_some() && capture.packets == 0);
+    if unreadable {
+        ExitCode::from(UNREADABLE)
+    } else if analysis.failed() && !options.exit_zero {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Writing the report over a capture would destroy the evidence.
+fn is_input(output: &Path, inputs: &[Input]) -> bool {
+    let Ok(output) = fs::canonicalize(output) else { return false };
+    inputs.iter().any(|input| match input {
+        Input::Path(path) => fs::canonicalize(path).is_ok_and(|path| path == output),
+        Input::Stdin => false,
+    })
+}

@@ -1,0 +1,251 @@
+//! What the command line accepts. Every option exists in the library first.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tdscope::analysis::{Filter, Settings, TimeBound};
+use tdscope::capture::Input;
+use tdscope::facts::Time;
+use tdscope::rules::Severity;
+
+use super::rule::RuleOptions;
+
+/// Says from a packet capture why SQL Server logins were forcibly closed (OS error 10054).
+#[derive(Debug, Parser)]
+#[command(name = "tdscope", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read captures and say what failed and why.
+    Analyze(Box<AnalyzeOptions>),
+    /// Print the page of a rule, or list all rules.
+    Rule(RuleOptions),
+    /// Print the JSON Schema of the JSON report.
+    Schema,
+}
+
+/// Options of `tdscope analyze`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct AnalyzeOptions {
+    /// Captures (pcap or pcapng, also gzipped); several are read as one, by time; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Form of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
+    /// Write the report to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Show findings of at least this severity. The exit code does not change.
+    #[arg(long, value_enum, default_value_t = Least::Info, value_name = "SEVERITY")]
+    pub(crate) min_severity: Least,
+
+    /// A port where SQL Server listens. TDS is recognised on any port; this adds certainty where nothing
+    /// was said. May be given several times.
+    #[arg(long, value_name = "PORT", value_delimiter = ',')]
+    port: Vec<u16>,
+
+    /// Only connections of this client. May be given several times.
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    client: Vec<IpAddr>,
+
+    /// Only connections to this server. May be given several times.
+    #[arg(long, value_name = "IP[:PORT]", value_delimiter = ',', value_parser = server)]
+    server: Vec<(IpAddr, Option<u16>)>,
+
+    /// Only connections that were still alive at this time: 02:14, 02:14:07 (on the capture's first day),
+    /// "2026-03-01 02:14" or 2026-03-01T02:14:07Z. UTC unless --local or an offset is given.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// Only connections that had begun by this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+
+    /// Only the connection with this ClientConnectionId, as the driver printed it.
+    #[arg(long, value_name = "GUID", value_parser = guid)]
+    client_connection_id: Option<String>,
+
+    /// List every connection, not only failing ones and a few healthy ones.
+    #[arg(long)]
+    pub(crate) all_connections: bool,
+
+    /// List at most this many failing connections.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_connections: usize,
+
+    /// Times in this machine's time zone, with the offset. The JSON report stays in UTC.
+    #[arg(long)]
+    pub(crate) local: bool,
+
+    /// Symbols in ASCII.
+    #[arg(long)]
+    pub(crate) ascii: bool,
+
+    /// Exit with 0 even when something failed.
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found, 2 an input could not be read \
+at all or the usage is wrong.";
+
+/// Form of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs: schema tdscope/1 (`tdscope schema`).
+    Json,
+}
+
+/// Least severity to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Least {
+    /// Everything.
+    Info,
+    /// What will make connections fail, and what did.
+    Warning,
+    /// What made connections fail.
+    Error,
+}
+
+impl From<Least> for Severity {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::Info => Self::Info,
+            Least::Warning => Self::Warning,
+            Least::Error => Self::Error,
+        }
+    }
+}
+
+impl AnalyzeOptions {
+    /// The inputs in order.
+    pub(crate) fn inputs(&self) -> Vec<Input> {
+        let input = |path: &PathBuf| match path.to_str() {
+            Some("-") => Input::Stdin,
+            _ => Input::Path(path.clone()),
+        };
+        self.files.iter().map(input).collect()
+    }
+
+    /// What the library is asked.
+    ///
+    /// # Errors
+    /// When a time cannot be understood, or standard input is named twice.
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
+        if self.inputs().iter().filter(|input| **input == Input::Stdin).count() > 1 {
+            return Err("standard input (-) can be read only once".to_owned());
+        }
+        Ok(Settings {
+            filter: Filter {
+                ports: self.port.clone(),
+                clients: self.client.clone(),
+                servers: self.server.clone(),
+                since: self.bound("--since", self.since.as_deref())?,
+                until: self.bound("--until", self.until.as_deref())?,
+                client_connection_id: self.client_connection_id.clone(),
+            },
+            max_connections: self.max_connections,
+            all_connections: self.all_connections,
+            ..Settings::default()
+        })
+    }
+
+    fn bound(&self, option: &str, text: Option<&str>) -> Result<Option<TimeBound>, String> {
+        let zone = if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
+        text.map(|text| {
+            time_bound(text.trim(), &zone).ok_or_else(|| {
+                format!("{option} '{text}': expected 02:14, 02:14:07, \"2026-03-01 02:14\" or 2026-03-01T02:14:07Z")
+            })
+        })
+        .transpose()
+    }
+}
+
+fn time_bound(text: &str, zone: &jiff::tz::TimeZone) -> Option<TimeBound> {
+    let time = |timestamp: jiff::Timestamp| i64::try_from(timestamp.as_nanosecond()).ok().map(Time);
+    // A time of day comes first: jiff reads `2026` in `2026-03-01` as one otherwise.
+    if !text.contains('-') {
+        let of_day = text.parse::<jiff::civil::Time>().ok()?;
+        let offset = zone.to_offset(jiff::Timestamp::now()).seconds();
+        let nanoseconds = of_day.duration_since(jiff::civil::Time::midnight()).as_nanos();
+        return Some(TimeBound::OfDay { nanoseconds: i64::try_from(nanoseconds).ok()?, offset });
+    }
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return time(timestamp).map(TimeBound::Absolute);
+    }
+    let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+    time(civil.to_zoned(zone.clone()).ok()?.timestamp()).map(TimeBound::Absolute)
+}
+
+fn server(text: &str) -> Result<(IpAddr, Option<u16>), String> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok((ip, None));
+    }
+    text.parse::<std::net::SocketAddr>()
+        .map(|address| (address.ip(), Some(address.port())))
+        .map_err(|_| "expected an address such as 10.0.0.5, 10.0.0.5:1433, fd00::5 or [fd00::5]:1433".to_owned())
+}
+
+fn guid(text: &str) -> Result<String, String> {
+    let bare = text.trim().trim_start_matches('{').trim_end_matches('}');
+    let groups: Vec<&str> = bare.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let hexadecimal = groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if lengths == [8, 4, 4, 4, 12] && hexadecimal {
+        Ok(bare.to_ascii_lowercase())
+    } else {
+        Err("expected a GUID such as 0f8fad5b-d9cb-469f-a165-70867728950e".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_in_every_form() {
+        let utc = jiff::tz::TimeZone::UTC;
+        let of_day = |nanoseconds| Some(TimeBound::OfDay { nanoseconds, offset: 0 });
+        assert_eq!(time_bound("02:14", &utc), of_day(8_040_000_000_000));
+        assert_eq!(time_bound("02:14:07", &utc), of_day(8_047_000_000_000));
+        let absolute = Some(TimeBound::Absolute(Time(1_772_331_247_000_000_000)));
+        assert_eq!(time_bound("2026-03-01T02:14:07Z", &utc), absolute);
+        assert_eq!(time_bound("2026-03-01 02:14:07", &utc), absolute);
+        assert_eq!(time_bound("2026-03-01T04:14:07+02:00", &utc), absolute);
+        assert_eq!(time_bound("yesterday", &utc), None);
+        assert_eq!(time_bound("25:00", &utc), None);
+    }
+
+    #[test]
+    fn servers_with_and_without_port() {
+        assert_eq!(server("10.0.0.5"), Ok((IpAddr::from([10, 0, 0, 5]), None)));
+        assert_eq!(server("10.0.0.5:1433"), Ok((IpAddr::from([10, 0, 0, 5]), Some(1433))));
+        assert_eq!(server("[::1]:1433").map(|(_, port)| port), Ok(Some(1433)));
+        assert!(server("sql1").is_err());
+    }
+
+    #[test]
+    fn guids_as_drivers_print_them() {
+        let plain = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert_eq!(guid("{0F8FAD5B-D9CB-469F-A165-70867728950E}").as_deref(), Ok(plain));
+        assert!(guid("0f8fad5b").is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! The JSON report: schema `tdscope/1`. Everything in it is in a fixed order: the same capture, the same bytes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::analysis::{Analysis, JudgedConnection};
+use crate::facts::{
+    At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed, Phase,
+    Seen, ServerFacts, TcpFacts, TdsFacts, Time, TlsFacts,
+};
+use crate::reference::product_name;
+use crate::rules::{Confidence, Finding, Severity};
+
+/// The name of the schema; a breaking change raises the number.
+pub const SCHEMA: &str = "tdscope/1";
+
+/// The report.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "tdscope/1")]
+pub struct Report<'a> {
+    /// `tdscope/1`.
+    pub schema: &'static str,
+    /// What made it.
+    pub tool: Tool,
+    /// The files, in argument order.
+    pub captures: &'a [CaptureFacts],
+    /// Listeners that are SQL Servers or were called as such.
+    pub servers: Vec<Server<'a>>,
+    /// What was found: errors first, then the most frequent.
+    pub findings: Vec<&'a Finding>,
+    /// Failing connections, and some or all healthy ones, by id.
+    pub connections: Vec<Connection<'a>>,
+    /// Failing connections that are not in `connections`.
+    pub connections_omitted: u64,
+}
+
+/// What made the report.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Tool {
+    /// `tdscope`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// One listener.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Server<'a> {
+    /// Address and port.
+    #[serde(flatten)]
+    pub endpoint: Endpoint,
+    /// Product build from PRELOGIN.
+    pub build: Option<String>,
+    /// Product that has this build.
+    pub product: Option<&'static str>,
+    /// Instance name that the SQL Browser announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<&'a str>,
+    /// What it was seen to accept.
+    pub accepts: Accepts,
+    /// Its certificate, as seen in clear.
+    pub certificate: Option<&'a CertificateFacts>,
+    /// Logins.
+    pub logins: LoginCounts,
+    /// Connections opened and closed without a byte (health checks), by source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub probes: BTreeMap<String, u64>,
+    /// SYNs and answers over time.
+    pub load: &'a [LoadWindow],
+}
+
+/// What a server was seen to accept.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Accepts {
+    /// TLS versions.
+    pub versions: Vec<Accepted>,
+    /// Cipher suites.
+    pub suites: Vec<Accepted>,
+    /// Groups.
+    pub groups: Vec<Accepted>,
+    /// Signature schemes.
+    pub signatures: Vec<Accepted>,
+}
+
+/// One thing that was accepted.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Accepted {
+    /// Its IANA name.
+    pub name: String,
+    /// How often, and where first.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// One connection.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Connection<'a> {
+    /// Number in the order of first packets.
+    pub id: u64,
+    /// The end that calls.
+    pub client: Endpoint,
+    /// The end that listens.
+    pub server: Endpoint,
+    /// How it is known which is which.
+    pub oriented_by: Orientation,
+    /// First packet.
+    pub first_frame: At,
+    /// Last packet.
+    pub last_frame: At,
+    /// Time of the first packet.
+    pub start: Time,
+    /// Time of the last packet.
+    pub end: Time,
+    /// How far it got.
+    pub phase: Phase,
+    /// Who ended it and how.
+    pub ended: Ended,
+    /// What was owed when it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owed: Option<Owed>,
+    /// Its packets in the notation of SQL Server support.
+    pub story: &'a str,
+    /// The transport.
+    pub tcp: &'a TcpFacts,
+    /// TDS.
+    pub tds: &'a TdsFacts,
+    /// TLS.
+    pub tls: &'a TlsFacts,
+    /// The cause that ended or stalled it; `null` when nothing failed.
+    pub verdict: Option<VerdictReference>,
+}
+
+/// Which finding explains a connection.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VerdictReference {
+    /// Code of the rule.
+    pub code: &'static str,
+    /// Slug of the rule.
+    pub slug: &'static str,
+    /// How sure.
+    pub confidence: Confidence,
+}
+
+/// Writes the report; findings below `least` are left out.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn write(analysis: &Analysis, least: Severity, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &report(analysis, least))?;
+    out.write_all(b"\n")
+}
+
+/// The JSON Schema of the report, as text that ends with a line feed.
+#[must_use]
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Report<'_>);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The report as a value.
+#[must_use]
+pub fn report(analysis: &Analysis, least: Severity) -> Report<'_> {
+    Report {
+        schema: SCHEMA,
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        captures: &analysis.captures,
+        servers: analysis.servers.iter().map(server).collect(),
+        findings: analysis.findings.iter().filter(|finding| finding.severity >= least).collect(),
+        connections: analysis.connections.iter().map(connection).collect(),
+        connections_omitted: analysis.connections_omitted,
+    }
+}
+
+fn server(server: &ServerFacts) -> Server<'_> {
+    let build = server.build.as_ref().map(|(build, _)| *build);
+    Server {
+        endpoint: server.endpoint,
+        build: build.map(|build| build.to_string()),
+        product: build.and_then(product_name),
+        instance: server.announced.as_ref().map(|(_, name)| name.as_str()),
+        accepts: Accepts {
+            versions: accepted(&server.accepts.versions),
+            suites: accepted(&server.accepts.suites),
+            groups: accepted(&server.accepts.groups),
+            signatures: accepted(&server.accepts.signatures),
+        },
+        certificate: server.certificate.as_ref(),
+        logins: server.logins,
+        probes: server.probes.iter().map(|(ip, count)| (ip.to_string(), *count)).collect(),
+        load: &server.load,
+    }
+}
+
+fn accepted<K: std::fmt::Display>(seen: &BTreeMap<K, Seen>) -> Vec<Accepted> {
+    seen.iter().map(|(name, seen)| Accepted { name: name.to_string(), seen: *seen }).collect()
+}
+
+fn connection(judged: &JudgedConnection) -> Connection<'_> {
+    let facts = &judged.facts;
+    let Moment { at: first_frame, time: start } = facts.first;
+    let Moment { at: last_frame, time: end } = facts.last;
+    Connection {
+        id: facts.id,
+        client: facts.client,
+        server: facts.server,
+        oriented_by: facts.orientation,
+        first_frame,
+        last_frame,
+        start,
+        end,
+        phase: facts.phase,
+        ended: facts.ended,
+        owed: facts.owed,
+        story: &facts.story,
+        tcp: &facts.tcp,
+        tds: &facts.tds,
+        tls: &facts.tls,
+        verdict: judged.verdict.map(|ruling| VerdictReference {
+            code: ruling.rule.code,
+            slug: ruling.rule.slug,
+            confidence: ruling.confidence,
+        }),
+    }
+}

@@ -1,0 +1,4 @@
+//! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis).
+
+pub mod json;
+pub mod text;

@@ -1,0 +1,67 @@
+use super::phrase::{self, PRE_LOGIN_10054};
+use super::refusal::{Meets, Refusal};
+use crate::facts::{Owing, Phase, Side};
+use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::NamedGroup;
+
+declare_rule! {
+    /// ## What it means
+    /// The server, or a device before it, cannot take a ClientHello that is longer than one segment. Post-quantum
+    /// key shares (X25519MLKEM768, 1216 bytes) made them that long.
+    ///
+    /// ## How it is recognised
+    /// A ClientHello of several segments is refused or never answered, the listener completes handshakes with
+    /// others, and version and suite offered are among those that it accepts.
+    ///
+    /// ## What to do
+    /// Update the device or server; until then turn the post-quantum group off on the client.
+    pub(super) static RULE = {
+        code: "T308", slug: "client-hello-intolerance", title: "Only the large ClientHello fails", since: "0.1.0",
+        severity: Error, rank: Specific, check: Connection(check),
+    };
+}
+
+/// A ClientHello from this size on does not fit one segment of an Ethernet (1460 bytes less TDS and TLS headers).
+const LARGE: u32 = 1440;
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let hello = connection.tls.client.as_ref()?;
+    let silent = connection.phase == Phase::ClientHello
+        && connection.owed.is_some_and(|owed| {
+            owed.by == Side::Server && owed.what == Owing::ServerHello && owed.waited >= super::stalled::GAVE_UP
+        });
+    let refusal = Refusal::of(case);
+    if hello.len < LARGE || refusal.is_none() && !silent {
+        return None;
+    }
+    let accepted = case.server.accepts.versions.values().map(|seen| seen.count).sum::<u64>();
+    let meets = refusal.as_ref().is_none_or(|refusal| {
+        refusal.alert.is_none()
+            && matches!(refusal.versions(), Meets::Yes(_))
+            && matches!(refusal.suites(), Meets::Yes(_))
+            && !matches!(refusal.groups(), Meets::No(_))
+    });
+    if accepted == 0 || !meets {
+        return None;
+    }
+    let post_quantum = hello.offer.key_shares.contains(&NamedGroup::X25519_MLKEM768);
+    let why = if post_quantum { ", which carries a post-quantum key share," } else { "" };
+    Some(
+        Verdict::new(
+            Confidence::Possible,
+            format!(
+                "The ClientHello of {} bytes{why} is not answered, while this server completes {accepted} other handshakes \
+                 and accepts what is offered: something cannot take a ClientHello of several segments.",
+                hello.len
+            ),
+        )
+        .application(PRE_LOGIN_10054)
+        .evidence(phrase::client_hello(connection))
+        .evidence(phrase::ending(connection, Some(hello.moment)))
+        .candidate("closed-after-client-hello", "the server may have refused it for a reason that the capture does not show")
+        .step("Try the client without the post-quantum group (OpenSSL: Groups = x25519:secp256r1; Go: GODEBUG=tlsmlkem=0).")
+        .step("Update firewalls and load balancers that inspect TLS, and the server.")
+        .group(format!("{post_quantum} {:?}", connection.ended.how)),
+    )
+}

@@ -1,0 +1,190 @@
+//! What the path does: devices that reset, and packets that are lost.
+
+use super::phrase::{self, LOGIN_10054, duration};
+use crate::facts::{ConnectionFacts, EndedBy, EndedHow, HalfFacts, Phase, ResetFact, Side};
+use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+
+declare_rule! {
+    /// ## What it means
+    /// A device between client and server ended the connection with a RST in the name of one of them: a firewall,
+    /// a load balancer, an intrusion prevention system.
+    ///
+    /// ## How it is recognised
+    /// The RST that ended it does not fit the host it claims to be from: its TTL differs from that host's other
+    /// packets by more than a routing change explains, or its numbers do not fit and the host goes on. A RST that
+    /// the stacks ignored is no cause.
+    ///
+    /// ## What to do
+    /// Capture on both sides at once: the side that never sent the RST is innocent. Ask for the device's log.
+    pub(super) static MIDDLEBOX = {
+        code: "N101", slug: "reset-by-middlebox", title: "A device in the path reset the connection", since: "0.1.0",
+        severity: Error, rank: Path, check: Connection(check_middlebox),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// Packets get lost: one end sends the same segment again and again, is never answered, and gives up.
+    ///
+    /// ## How it is recognised
+    /// At the end of the connection a segment is unacknowledged that was sent again at least three times in a
+    /// row. When only large segments are lost while small ones pass, a device drops packets above its MTU and
+    /// does not say so (black hole).
+    ///
+    /// ## What to do
+    /// Find the lossy link; for a black hole lower the MTU or let ICMP "packet too big" through.
+    pub(super) static NETWORK_LOSS = {
+        code: "N102", slug: "network-loss", title: "Packets are lost on the way", since: "0.1.0",
+        severity: Error, rank: Path, check: Connection(check_loss),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// An idle connection of a session that stood was reset, or its keep-alive probes were no longer answered:
+    /// something in the path forgot it, or the other end is gone.
+    ///
+    /// ## How it is recognised
+    /// Logged in, then nothing for at least 30 s, then a RST; or keep-alive probes without an answer at the end.
+    ///
+    /// ## What to do
+    /// Find the idle timeout of firewalls and load balancers in the path; let keep-alives be more frequent.
+    pub(super) static IDLE_RESET = {
+        code: "L407", slug: "idle-connection-reset", title: "An idle connection was reset", since: "0.1.0",
+        severity: Error, rank: Specific, check: Connection(check_idle),
+    };
+}
+
+/// Hops by which the TTL of a RST may differ from its host's other packets: routes change by one or two; a
+/// device with another starting value differs by tens.
+const HOPS: u8 = 5;
+/// Repeats of a segment that make its loss a cause.
+const REPEATS: u32 = 3;
+/// Silence, in nanoseconds, that makes a connection idle: SqlClient's keep-alive time.
+const IDLE: i64 = 30_000_000_000;
+/// Keep-alive probes without an answer that show a dead path.
+const PROBES: u32 = 3;
+
+/// By how many hops a RST's TTL differs from its host's other packets.
+fn ttl_distance(reset: &ResetFact) -> Option<u8> {
+    let (low, high) = reset.host_ttl?;
+    Some(match reset.ttl {
+        ttl if ttl < low => low - ttl,
+        ttl if ttl > high => ttl - high,
+        _ => 0,
+    })
+}
+
+fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let reset = connection.tcp.resets.iter().find(|reset| !reset.ignored && ttl_distance(reset) > Some(HOPS))?;
+    // After both sides have closed, or once it was over, it is harmless whoever sent it.
+    let over = connection.ended.at.is_some_and(|at| at < reset.moment) && connection.ended.how != EndedHow::Alert;
+    if reset.after_both_fins || over {
+        return None;
+    }
+    let (low, high) = reset.host_ttl?;
+    let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
+    let who = phrase::who(reset.from);
+    let detail = format!(
+        "The RST in the name of the {who} has TTL {}, its other packets have {usual}: another machine sent it.",
+        reset.ttl
+    );
+    Some(
+        Verdict::new(Confidence::Likely, detail)
+            .application(LOGIN_10054)
+            .evidence(Evidence::new(reset.moment, who, format!("RST, TTL {}", reset.ttl)))
+            .evidence(last_genuine(connection, reset))
+            .step("Capture on the client and on the server at the same time: the end that never sent this RST proves it.")
+            .step("Ask for the logs of firewalls, load balancers and intrusion prevention between the two at that second.")
+            .group(format!("{who} {} {usual} {:?}", reset.ttl, connection.phase)),
+    )
+}
+
+fn last_genuine(connection: &ConnectionFacts, reset: &ResetFact) -> Option<Evidence> {
+    let half = half(connection, reset.from);
+    let at = half.last.filter(|at| *at != reset.moment)?;
+    Some(Evidence::new(at, phrase::who(reset.from), format!("a packet of the host itself, TTL {}", half.ttl_max?)))
+}
+
+fn half(connection: &ConnectionFacts, side: Side) -> &HalfFacts {
+    match side {
+        Side::Client => &connection.tcp.client,
+        Side::Server => &connection.tcp.server,
+    }
+}
+
+fn check_loss(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let side = [Side::Client, Side::Server].into_iter().find(|side| {
+        let half = half(connection, *side);
+        half.unacknowledged > 1 && half.max_repeats >= REPEATS
+    })?;
+    let both_seen = connection.tcp.client.packets > 0 && connection.tcp.server.packets > 0;
+    let given_up = connection.ended.how != EndedHow::Open || connection.silence_after >= 4_000_000_000;
+    if !both_seen || !given_up || connection.phase == Phase::Syn {
+        return None;
+    }
+    let half = half(connection, side);
+    let who = phrase::who(side);
+    let black_hole = half.largest_segment > half.largest_acknowledged && half.largest_acknowledged > 0;
+    let detail = if black_hole {
+        format!(
+            "The {who}'s large segments ({} bytes) are lost while its small ones (up to {} bytes) arrive: a device drops \
+             packets above its MTU and does not say so.",
+            half.largest_segment, half.largest_acknowledged
+        )
+    } else {
+        format!(
+            "The {who} sent the same segment {} times and was never answered: {} bytes are lost on the way.",
+            half.max_repeats + 1,
+            half.unacknowledged
+        )
+    };
+    let confidence = if connection.ended.by == EndedBy::Nobody { Confidence::Likely } else { Confidence::Certain };
+    Some(
+        Verdict::new(confidence, detail)
+            .application(phrase::TIMEOUT)
+            .evidence(half.last_data.map(|at| Evidence::new(at, who, format!("payload, {} repeats in a row", half.max_repeats))))
+            .evidence(phrase::ending(connection, half.last_data))
+            .step(if black_hole {
+                "Test the path: ping -f -l 1472 HOST; lower the MTU of the client, or let ICMP \"fragmentation needed\" pass the firewalls."
+            } else {
+                "Look for a lossy link or a device that drops this connection: compare captures of both sides."
+            })
+            .group(format!("{who} {black_hole} {:?}", connection.phase)),
+    )
+}
+
+fn check_idle(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    if connection.phase != Phase::LoggedIn {
+        return None;
+    }
+    let tcp = &connection.tcp;
+    let probes = tcp.client.keep_alives_unanswered.max(tcp.server.keep_alives_unanswered);
+    let reset = tcp.resets.iter().find(|reset| !reset.ignored && !reset.after_own_fin && !reset.after_peer_fin);
+    let idle = reset.filter(|reset| reset.after_silence >= IDLE && reset.from == Side::Server);
+    let dead = probes >= PROBES;
+    if idle.is_none() && !dead {
+        return None;
+    }
+    let detail = match idle {
+        Some(reset) => format!(
+            "After {} without a packet the connection was reset in the name of the {}.",
+            duration(reset.after_silence),
+            phrase::who(reset.from)
+        ),
+        None => format!("{probes} keep-alive probes in a row were not answered: the path or the other end is gone."),
+    };
+    let quiet = tcp.client.last_data.max(tcp.server.last_data);
+    Some(
+        Verdict::new(Confidence::Likely, detail)
+            .application("\"A transport-level error has occurred when sending the request\" or \"... receiving results\" (10054)")
+            .evidence(quiet.map(|at| Evidence::new(at, "", "last payload")))
+            .evidence(reset.map(|reset| Evidence::new(reset.moment, phrase::who(reset.from), "RST")))
+            .step("Find what forgets idle connections: firewall and load balancer timeouts (Azure's is 4 minutes by default).")
+            .step("Let keep-alives keep it: KeepAlive in SQL Server Configuration Manager (30 s by default), or a shorter pool lifetime (Connection Lifetime, Load Balance Timeout).")
+            .group(format!("{dead}")),
+    )
+}

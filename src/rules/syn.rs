@@ -1,0 +1,262 @@
+//! SYNs that were not accepted: a starved listener, a closed port, a silent host, an unreachable one.
+
+use super::phrase::{self, TIMEOUT, duration};
+use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
+use crate::reference::has_login_dispatcher_pool;
+use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+
+declare_rule! {
+    /// ## What it means
+    /// The listener takes some connections and refuses or ignores others at about the same time: it is starved,
+    /// not absent. In SQL Server 2017 and older the completion thread that accepts logins can be kept busy by
+    /// other work (article, scenario 6); any listener whose backlog is full does the same.
+    ///
+    /// ## How it is recognised
+    /// A SYN is answered by RST, or never, while the same address and port accepts another SYN within 30 s. The
+    /// server's PRELOGIN answer tells its version: from 15.x (2019) on a dispatcher pool accepts logins, which
+    /// speaks against starvation inside SQL Server.
+    ///
+    /// ## What to do
+    /// SQL Server 2019 or later; until then look for what keeps the schedulers busy (blocking, MAXDOP, slow I/O)
+    /// and for bursts of connections without a pool.
+    pub(super) static SYN_DROPPED = {
+        code: "R6", slug: "syn-dropped", title: "A listener that accepts others drops or refuses SYNs",
+        since: "0.1.0", severity: Error, rank: Specific, check: Connection(check_dropped),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// Nothing listens on that port: every SYN is refused. The service is stopped, listens on another port, or a
+    /// firewall answers in its name.
+    ///
+    /// ## How it is recognised
+    /// The SYN is answered by RST, and nobody's SYN to this listener is accepted near it in the capture.
+    ///
+    /// ## What to do
+    /// Start the service, or correct the port: SQL Server's error log says "Server is listening on".
+    pub(super) static PORT_CLOSED = {
+        code: "N103", slug: "port-closed", title: "Nothing listens on the port", since: "0.1.0",
+        severity: Error, rank: Generic, check: Connection(check_closed),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// Nothing answers: the host is down, or a firewall drops the packets.
+    ///
+    /// ## How it is recognised
+    /// The SYN and its retries stay without any answer, and nobody's SYN to this listener is accepted near them.
+    ///
+    /// ## What to do
+    /// Check the address, the host and the firewalls between; capture on the server to see whether SYNs arrive.
+    pub(super) static HOST_SILENT = {
+        code: "N104", slug: "host-silent", title: "The host does not answer", since: "0.1.0",
+        severity: Error, rank: Stalled, check: Connection(check_silent),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// A router or firewall says that the server cannot be reached, or may not be.
+    ///
+    /// ## How it is recognised
+    /// The SYN is answered by an ICMP error (destination unreachable, administratively prohibited, time exceeded).
+    ///
+    /// ## What to do
+    /// Ask whoever runs the device whose address the ICMP packet bears.
+    pub(super) static HOST_UNREACHABLE = {
+        code: "N105", slug: "host-unreachable", title: "The network says the host cannot be reached",
+        since: "0.1.0", severity: Error, rank: Explicit, check: Connection(check_unreachable),
+    };
+}
+
+declare_rule! {
+    /// ## What it means
+    /// The client used a port anew whose last connection the server still remembers.
+    ///
+    /// ## How it is recognised
+    /// A SYN on a 4-tuple whose earlier connection had not ended, or ended just before: the server answers with a
+    /// challenge ACK of the old connection (RFC 5961 4.2) or with RST, and the client gives up.
+    ///
+    /// ## What to do
+    /// Widen the client's range of ephemeral ports, pool connections, and look for devices that rewrite ports.
+    pub(super) static PORT_REUSE = {
+        code: "N106", slug: "port-reuse", title: "Client port reused while its old connection lives", since: "0.1.0",
+        severity: Error, rank: Specific, check: Connection(check_reuse),
+    };
+}
+
+/// A connection that an earlier one on the same ports precedes by less than this (Windows keeps TIME_WAIT for
+/// 120 s by default), in nanoseconds.
+const TIME_WAIT: i64 = 120_000_000_000;
+
+/// A SYN was refused by this RST.
+fn refused(connection: &ConnectionFacts) -> Option<&crate::facts::ResetFact> {
+    if connection.phase != Phase::Syn {
+        return None;
+    }
+    connection.tcp.resets.iter().find(|reset| reset.from == Side::Server)
+}
+
+/// Nobody answered for so long that an answer will not come.
+fn unanswered(connection: &ConnectionFacts) -> bool {
+    connection.phase == Phase::Syn
+        && connection.tcp.server.packets == 0
+        && connection.tcp.icmp.is_empty()
+        && connection.ended.how == EndedHow::Silence
+}
+
+fn check_dropped(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let syn = connection.tcp.syn?;
+    let near = case.server.accepted.near(syn.time)?;
+    let refused = refused(connection);
+    if refused.is_none() && !unanswered(connection) {
+        return None;
+    }
+    let what = match refused {
+        Some(_) => "refused with RST".to_owned(),
+        None => format!("never answered ({} tries)", connection.tcp.syns),
+    };
+    let pool = case.server.build.as_ref().map(|(build, _)| has_login_dispatcher_pool(*build));
+    let version = match pool {
+        Some(false) => " Its version is one whose login thread can be starved (2017 or older).",
+        Some(true) => " Its version has the login dispatcher pool (2019 or newer), so look at the backlog and the path first.",
+        None => "",
+    };
+    let detail = format!(
+        "SYNs to {} are {what} while the same listener accepts others within 30 s.{version}",
+        phrase::server_name(case.server)
+    );
+    let lost = if refused.is_some() { "N103" } else { "N104" };
+    let verdict = Verdict::new(Confidence::Likely, detail)
+        .application("10060 or \"Connection Timeout Expired\" when SYNs are dropped, 10061 when refused")
+        .evidence(syn_line(connection))
+        .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
+        .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
+    let verdict = if lost == "N103" {
+        verdict.rules_out("port-closed", "the listener accepts other connections", Some(near))
+    } else {
+        verdict
+            .rules_out("host-silent", "the host accepts other connections", Some(near))
+            .candidate("network-loss", "if the capture was taken at the client, the SYNs may have been lost on the way")
+    };
+    Some(
+        verdict
+            .step("Find the burst: how many connections a second arrive, and from whom (pooling off?).")
+            .step("On the server: is the error log full of 17883 to 17888 or slow I/O (833) at that time? Reduce blocking and MAXDOP.")
+            .step("SQL Server 2019 and later accept logins with a dispatcher pool: upgrade when starvation is confirmed.")
+            .group(if refused.is_some() { "refused" } else { "unanswered" }),
+    )
+}
+
+fn check_closed(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let reset = refused(connection)?;
+    let detail = format!(
+        "{} refuses every connection: nothing listens on port {}.",
+        connection.server.ip, connection.server.port
+    );
+    let accepted = case.server.accepted.first();
+    let confidence = if accepted.is_some() { Confidence::Likely } else { Confidence::Certain };
+    let mut verdict = Verdict::new(confidence, detail)
+        .application("\"No connection could be made because the target machine actively refused it\" (10061)")
+        .evidence(syn_line(connection))
+        .evidence(Evidence::new(reset.moment, "server", "RST in answer to the SYN"));
+    verdict = match accepted {
+        None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
+        Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
+    };
+    Some(
+        verdict
+            .step("Is the service running? Get-Service 'MSSQL*' on the server.")
+            .step("Which port does it use? Its error log says \"Server is listening on\"; a named instance has a dynamic port unless one was set.")
+            .step("Is TCP/IP enabled in SQL Server Configuration Manager? Does a firewall reject in its name?")
+            .group("refused"),
+    )
+}
+
+fn check_silent(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    if !unanswered(connection) {
+        return None;
+    }
+    let waited = connection.owed.map_or(0, |owed| owed.waited);
+    let detail = format!(
+        "{} does not answer: {} SYNs to port {} in {}, not one answer.",
+        connection.server.ip,
+        connection.tcp.syns,
+        connection.server.port,
+        duration(waited)
+    );
+    let accepted = case.server.accepted.first();
+    let confidence = if accepted.is_none() && connection.tcp.syns > 1 { Confidence::Certain } else { Confidence::Likely };
+    let mut verdict = Verdict::new(confidence, detail)
+        .application(TIMEOUT)
+        .evidence(syn_line(connection))
+        .evidence(connection.tcp.last_syn.map(|at| Evidence::new(at, "client", "its last retry")));
+    verdict = match accepted {
+        None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
+        Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
+    };
+    Some(
+        verdict
+            .step("Is the address right, and the host up? Test-NetConnection HOST -Port PORT from another machine.")
+            .step("Look at the firewalls: the server's own (New-NetFirewallRule -LocalPort PORT) and those between.")
+            .step("Capture on the server at the same time: if the SYNs arrive there, its own firewall drops them; if not, the path does.")
+            .group("silent"),
+    )
+}
+
+fn check_unreachable(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let icmp = connection.tcp.icmp.iter().find(|icmp| icmp.unreachable && icmp.about == Side::Client)?;
+    if connection.phase != Phase::Syn {
+        return None;
+    }
+    let detail = format!("{} answers the SYN with ICMP \"{}\".", icmp.from, icmp.reason);
+    Some(
+        Verdict::new(Confidence::Certain, detail)
+            .application("\"A network-related or instance-specific error\" (10060, 10061, 10065 or 113)")
+            .evidence(syn_line(connection))
+            .evidence(Evidence::new(icmp.moment, "", format!("ICMP {} from {}", icmp.reason, icmp.from)))
+            .rules_out("port-closed", "a device answers by ICMP, not the port by RST", Some(icmp.moment))
+            .step(format!("Ask who runs {}: it drops or cannot route what goes to {}.", icmp.from, connection.server))
+            .group(format!("{} {}", icmp.from, icmp.reason)),
+    )
+}
+
+fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let previous = connection.tcp.previous?;
+    let syn = connection.tcp.syn?;
+    let recent = !previous.ended || syn.time.since(previous.last.time) < TIME_WAIT;
+    let challenged = connection.tcp.challenge_ack;
+    let rejected = refused(connection).map(|reset| reset.moment);
+    let answer = challenged.or(rejected.filter(|_| !previous.ended))?;
+    if !recent || connection.tcp.syn_ack.is_some() {
+        return None;
+    }
+    let detail = format!(
+        "The client uses port {} anew while its connection of {} earlier still lives at the server, which does not accept the SYN.",
+        connection.client.port,
+        duration(syn.time.since(previous.last.time))
+    );
+    Some(
+        Verdict::new(Confidence::Likely, detail)
+            .application(TIMEOUT)
+            .evidence(Evidence::new(previous.last, "", "last packet of the earlier connection on the same ports"))
+            .evidence(syn_line(connection))
+            .evidence(Evidence::new(answer, "server", if challenged.is_some() { "challenge ACK of the old connection" } else { "RST" }))
+            .step("Widen the client's ephemeral ports (netsh int ipv4 set dynamicport tcp start=10000 num=55000) and pool connections.")
+            .step("Look for a device that rewrites ports and forgets connections sooner than the server.")
+            .group(""),
+    )
+}
+
+fn syn_line(connection: &ConnectionFacts) -> Option<Evidence> {
+    let times = connection.tcp.syns;
+    let text = if times > 1 { format!("SYN, {times} times") } else { "SYN".to_owned() };
+    connection.tcp.syn.map(|at| Evidence::new(at, "client", text))
+}
