@@ -30,6 +30,8 @@ pub(super) fn unknown_server(endpoint: Endpoint) -> ServerFacts {
         strict_seen: None,
         clear_prelogin_answered: None,
         accepted: AcceptSpans::default(),
+        foreign_reset: None,
+        unheard: 0,
         probes: BTreeMap::new(),
         load: Vec::new(),
         dhe: BTreeMap::new(),
@@ -39,6 +41,10 @@ pub(super) fn unknown_server(endpoint: Endpoint) -> ServerFacts {
 
 /// Takes in what the transport of a connection shows: also of one that never said a word.
 pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionFacts) {
+    for reset in connection.tcp.resets.iter().filter(|reset| reset.is_foreign()) {
+        earliest(&mut server.foreign_reset, reset.moment);
+    }
+    server.unheard += u64::from(connection.tcp.server.packets == 0 && connection.tcp.client.bytes > 0);
     let Some(syn) = connection.tcp.syn.or(connection.tcp.syn_ack) else { return };
     let accepted = connection.tcp.syn_ack.is_some();
     if accepted {

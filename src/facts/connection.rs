@@ -162,6 +162,8 @@ pub enum EndedHow {
     Reset,
     /// By a fatal TLS alert, before any FIN or RST.
     Alert,
+    /// In a session that stood, by TLS `close_notify`, before any FIN or RST (RFC 8446 6.1).
+    CloseNotify,
     /// By an ICMP error.
     Icmp,
     /// Nothing came any more.

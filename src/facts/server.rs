@@ -33,6 +33,12 @@ pub struct ServerFacts {
     pub clear_prelogin_answered: Option<Moment>,
     /// When it accepted connections.
     pub accepted: AcceptSpans,
+    /// The first RST in its name, or in a client's towards it, that another machine sent (by its TTL): a device
+    /// in the path resets, so other RSTs may be its work too.
+    pub foreign_reset: Option<Moment>,
+    /// Connections that went on without a single packet of the server in the capture: its direction is not
+    /// recorded, so that its silence means nothing.
+    pub unheard: u64,
     /// Connections that were opened and closed without a byte, by source: health checks.
     pub probes: BTreeMap<IpAddr, u64>,
     /// SYN, answer and failure counts over time.

@@ -128,6 +128,23 @@ pub struct ResetFact {
     pub after_silence: i64,
 }
 
+impl ResetFact {
+    /// By how many hops its TTL lies outside that of its host's other packets; `None` when there are none.
+    #[must_use]
+    pub fn ttl_distance(&self) -> Option<u8> {
+        let (low, high) = self.host_ttl?;
+        Some(low.saturating_sub(self.ttl).max(self.ttl.saturating_sub(high)))
+    }
+
+    /// Whether another machine sent it: its TTL differs by more than a change of route explains.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        /// Routes change by one or two hops; a device with another starting value differs by tens.
+        const HOPS: u8 = 5;
+        self.ttl_distance() > Some(HOPS)
+    }
+}
+
 /// An ICMP error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct IcmpFact {

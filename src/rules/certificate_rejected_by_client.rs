@@ -35,7 +35,8 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     }
     let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
     let says_so = alert.is_some_and(|description| (42..=48).contains(&description.0));
-    let encrypted_alert = tls13 && tls.alerts.iter().any(|alert| alert.from == Side::Client && alert.level.is_none());
+    // Once it has sent Finished, its alert is close_notify.
+    let encrypted_alert = tls13 && tls.client_finished.is_none() && tls.alerts.iter().any(|alert| alert.from == Side::Client && alert.level.is_none());
     let defects = certificate::defects(connection);
     let finished = connection.phase >= Phase::KeyExchange;
     let complete_flight = tls.server_hello_done.is_some() || finished;

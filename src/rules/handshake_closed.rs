@@ -42,7 +42,7 @@ declare_rule! {
 fn check_server(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let in_handshake = (Phase::ServerHello..=Phase::KeyExchange).contains(&connection.phase);
-    if !in_handshake || !phrase::ended_by(connection, Side::Server) {
+    if !in_handshake || !phrase::ended_by(connection, Side::Server) || !phrase::heard_both(connection) {
         return None;
     }
     let (after, since) = last_step(connection);
@@ -52,7 +52,7 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
         phrase::ended_how(connection),
         alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
     );
-    let mut verdict = Verdict::new(Confidence::Certain, detail)
+    let mut verdict = Verdict::new(phrase::closer(case), detail)
         .application(PRE_LOGIN_10054)
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::server_hello(connection))
@@ -78,7 +78,7 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
         && connection.owed.is_none_or(|owed| owed.waited < super::stalled::GAVE_UP);
     let in_handshake = early || (Phase::ServerHello..=Phase::KeyExchange).contains(&connection.phase);
     let patient = connection.owed.is_some_and(|owed| owed.by == Side::Server && owed.waited >= super::stalled::GAVE_UP);
-    if !in_handshake || patient || !phrase::ended_by(connection, Side::Client) {
+    if !in_handshake || patient || !phrase::ended_by(connection, Side::Client) || !phrase::heard_both(connection) {
         return None;
     }
     let (after, since) = last_step(connection);

@@ -107,6 +107,18 @@ fn encrypted_answer(connection: &ConnectionFacts) -> Option<&Turn> {
     connection.tds.turns.get(login + 1).filter(|turn| turn.side == Side::Server)
 }
 
+/// The answer to the client's answer to an SSPI challenge: NTLM takes one round (MS-NLMP 1.3.1.1), and its
+/// AUTHENTICATE message is longer than most requests.
+fn answer_after_sspi(connection: &ConnectionFacts) -> Option<&Turn> {
+    /// AUTHENTICATE has two 24-byte responses, names in UTF-16 and a fixed part of 64 bytes (MS-NLMP 2.2.1.3).
+    const AUTHENTICATE: u64 = 140;
+    let login = if connection.tds.strict { 2 } else { 0 };
+    match connection.tds.turns.get(login + 1..)? {
+        [_, authenticate, answer] if authenticate.bytes >= AUTHENTICATE => Some(answer),
+        _ => None,
+    }
+}
+
 fn check_failed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     readable_refusal(connection).or_else(|| encrypted_refusal(connection))
@@ -140,20 +152,27 @@ fn readable_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
 }
 
 fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
-    let answer = encrypted_answer(connection)?;
+    let challenge = encrypted_answer(connection)?;
+    let after_sspi = answer_after_sspi(connection);
+    let answer = after_sspi.unwrap_or(challenge);
     let tls13_tickets = connection.tls.client_finished.is_none();
     let gone = !matches!(connection.ended.how, EndedHow::Open);
     let later = connection.tds.turns.last().is_some_and(|turn| turn.side == Side::Client);
     if connection.phase != Phase::LoginSent || tls13_tickets || !gone || later || answer.bytes >= REFUSAL_LEN {
         return None;
     }
+    let exchanged = connection.tds.turns.len() > if connection.tds.strict { 4 } else { 2 };
+    if exchanged && after_sspi.is_none() {
+        return None;
+    }
+    let confidence = if exchanged { Confidence::Possible } else { Confidence::Likely };
     let detail = format!(
         "The login was sent encrypted, the server answered with {} bytes, and the connection ended: the shape of a \
          refusal (an acceptance is longer, and the client goes on). The error number is encrypted.",
         answer.bytes
     );
     Some(
-        Verdict::new(Confidence::Likely, detail)
+        Verdict::new(confidence, detail)
             .application("18456 \"Login failed for user\", 4060 \"Cannot open database\" or another error of its family")
             .evidence(login_line(connection))
             .evidence(Evidence::new(answer.last, "server", format!("answer of {} bytes, encrypted", answer.bytes)))
@@ -181,14 +200,14 @@ fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let phase = matches!(connection.phase, Phase::HandshakeDone | Phase::LoginSent);
     let answered = encrypted_answer(connection).is_some_and(|answer| connection.tls.client_finished.is_some() && answer.bytes > 64);
-    if !phase || !phrase::ended_by(connection, Side::Server) || answered || !connection.tds.errors.is_empty() {
+    if !phase || is_scanner(connection) || !phrase::heard_both(connection) || !phrase::ended_by(connection, Side::Server) || answered || !connection.tds.errors.is_empty() {
         return None;
     }
     let login = connection.tds.login.as_ref().map(|login| login.moment);
     let when = if login.is_some() { "instead of answering the login" } else { "after the TLS handshake, before the login" };
     let unfinished = connection.tls.client_finished.is_none() && connection.tls.client.is_some();
     let mut verdict = Verdict::new(
-        if unfinished { Confidence::Likely } else { Confidence::Certain },
+        if unfinished { Confidence::Likely } else { phrase::closer(case) },
         format!("The server {} {when}.", phrase::ended_how(connection)),
     )
     .application(LOGIN_10054)
@@ -212,15 +231,15 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
         Phase::Prelogin | Phase::PreloginAnswered | Phase::HandshakeDone | Phase::LoginSent
     );
     let by_client = connection.ended.by == EndedBy::Client && connection.ended.how != EndedHow::Open;
-    if !phases || !by_client || !connection.tds.recognized {
+    if !phases || !by_client || !connection.tds.recognized || !phrase::heard_both(connection) {
         return None;
     }
     // A login whose answer came is another matter: unknown outcomes are not failures.
     if connection.phase == Phase::LoginSent && connection.owed.is_none() {
         return None;
     }
-    if connection.tds.strict && connection.phase == Phase::HandshakeDone && connection.tds.turns.is_empty() && connection.tls.client.as_ref().is_some_and(|hello| hello.offer.alpn.is_empty()) {
-        return None; // a TLS scanner or s_client on the port: no login was meant
+    if is_scanner(connection) {
+        return None;
     }
     let owed = connection.owed;
     if owed.is_some_and(|owed| owed.by == Side::Server && owed.waited >= super::stalled::GAVE_UP) {
@@ -250,6 +269,17 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
+/// A TLS tool on the port (a scanner, openssl s_client): it completes a handshake and sends nothing, or less
+/// than a PRELOGIN, the first message of every TDS 8.0 client. No login was meant.
+fn is_scanner(connection: &ConnectionFacts) -> bool {
+    /// Packet header 8, one option 5, terminator 1, VERSION 6 (MS-TDS 2.2.6.5), and an AEAD tag of 16.
+    const PRELOGIN: u64 = 36;
+    let tds = &connection.tds;
+    let sent: u64 = tds.turns.iter().filter(|turn| turn.side == Side::Client).map(|turn| turn.bytes).sum();
+    let names_tds = connection.tls.client.as_ref().is_some_and(|hello| !hello.offer.alpn.is_empty());
+    tds.strict && (1..PRELOGIN).contains(&sent) || tds.strict && sent == 0 && !names_tds
+}
+
 fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let tds = &connection.tds;
@@ -258,14 +288,15 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     let benign = tds.routing.is_some()
         || tds.mars_closed
         || reset.is_some_and(|reset| reset.after_peer_fin || reset.after_both_fins);
-    if connection.phase != Phase::LoggedIn || !by_server || benign || connection.tcp.client_fin < connection.tcp.server_fin && connection.tcp.client_fin.is_some() {
+    if connection.phase != Phase::LoggedIn || !by_server || benign || !phrase::heard_both(connection) || connection.tcp.client_fin < connection.tcp.server_fin && connection.tcp.client_fin.is_some() {
         return None;
     }
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
     let waiting = if owed.is_some() { " while a request waited for its answer" } else { "" };
     let error = tds.errors.last();
     let why = error.map_or_else(String::new, |error| format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.')));
-    let confidence = if tds.logged_in == Some(LoginProof::AnswerLength) { Confidence::Likely } else { Confidence::Certain };
+    let inferred = tds.logged_in == Some(LoginProof::AnswerLength);
+    let confidence = if inferred { Confidence::Likely } else { phrase::closer(case) };
     let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
     Some(
         Verdict::new(confidence, format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))

@@ -55,9 +55,6 @@ declare_rule! {
     };
 }
 
-/// Hops by which the TTL of a RST may differ from its host's other packets: routes change by one or two; a
-/// device with another starting value differs by tens.
-const HOPS: u8 = 5;
 /// Repeats of a segment that make its loss a cause.
 const REPEATS: u32 = 3;
 /// Silence, in nanoseconds, that makes a connection idle: SqlClient's keep-alive time.
@@ -65,19 +62,9 @@ const IDLE: i64 = 30_000_000_000;
 /// Keep-alive probes without an answer that show a dead path.
 const PROBES: u32 = 3;
 
-/// By how many hops a RST's TTL differs from its host's other packets.
-fn ttl_distance(reset: &ResetFact) -> Option<u8> {
-    let (low, high) = reset.host_ttl?;
-    Some(match reset.ttl {
-        ttl if ttl < low => low - ttl,
-        ttl if ttl > high => ttl - high,
-        _ => 0,
-    })
-}
-
 fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    let reset = connection.tcp.resets.iter().find(|reset| !reset.ignored && ttl_distance(reset) > Some(HOPS))?;
+    let reset = connection.tcp.resets.iter().find(|reset| !reset.ignored && reset.is_foreign())?;
     // After both sides have closed, or once it was over, it is harmless whoever sent it.
     let over = connection.ended.at.is_some_and(|at| at < reset.moment) && connection.ended.how != EndedHow::Alert;
     if reset.after_both_fins || over {

@@ -1,9 +1,9 @@
 //! How rules put packets into words: the same event reads the same in every finding.
 
 use crate::facts::{
-    AlertFact, ConnectionFacts, EndedBy, EndedHow, Endpoint, Moment, ServerFacts, Side,
+    AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, ServerFacts, Side,
 };
-use crate::rules::Evidence;
+use crate::rules::{Case, Confidence, Evidence};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// What .NET's SqlClient says when the connection dies before the login (article, first sentence).
@@ -122,6 +122,7 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
             let alert = connection.tls.alerts.iter().find(|alert| alert.moment == at);
             alert.map_or_else(|| "alert".to_owned(), alert_words)
         }
+        EndedHow::CloseNotify => "TLS close_notify".to_owned(),
         EndedHow::Icmp => {
             let reason = connection.tcp.icmp.first().map(|icmp| format!("{} from {}", icmp.reason, icmp.from));
             format!("ICMP {}", reason.unwrap_or_default())
@@ -176,6 +177,7 @@ pub(super) fn ended_how(connection: &ConnectionFacts) -> &'static str {
         EndedHow::Fin => "closed it (FIN)",
         EndedHow::Reset => "reset it (RST)",
         EndedHow::Alert => "refused it with an alert",
+        EndedHow::CloseNotify => "closed it (TLS close_notify)",
         EndedHow::Icmp => "was made to end by an ICMP error",
         EndedHow::Silence => "fell silent",
         EndedHow::Open => "left it open",
@@ -191,9 +193,16 @@ pub(super) fn ended_by(connection: &ConnectionFacts, side: Side) -> bool {
     connection.ended.by == by
 }
 
-/// `10.9.1.1` in front of a sentence about a client.
-pub(super) fn client_name(endpoint: Endpoint) -> String {
-    endpoint.ip.to_string()
+/// Whether packets of both ends are in the capture: without one direction nobody can say who left first.
+pub(super) fn heard_both(connection: &ConnectionFacts) -> bool {
+    connection.tcp.client.packets > 0 && connection.tcp.server.packets > 0
+}
+
+/// How sure it is that the end whose name the closing packet bears sent it: a RST is easily sent in another's
+/// name, and where a device is known to do so nothing but its TTL speaks against it.
+pub(super) fn closer(case: &Case<'_>) -> Confidence {
+    let reset = case.connection.ended.how == EndedHow::Reset;
+    if reset && case.server.foreign_reset.is_some() { Confidence::Likely } else { Confidence::Certain }
 }
 
 /// A named instant of a server fact, for a line of evidence.

@@ -92,12 +92,13 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let early = matches!(connection.phase, Phase::Tcp | Phase::Prelogin | Phase::PreloginAnswered);
     let spoken = connection.tds.recognized || (connection.phase == Phase::Tcp && connection.tcp.syn.is_some());
-    if !early || !spoken || !closed_by_server(case) || connection.tds.other_service.is_some() {
+    if !early || !spoken || !closed_by_server(case) || connection.tds.other_service.is_some() || !phrase::heard_both(connection)
+    {
         return None;
     }
     let (when, confidence) = match connection.phase {
-        Phase::Tcp => ("right after accepting the connection", Confidence::Certain),
-        Phase::Prelogin => ("instead of answering PRELOGIN", Confidence::Certain),
+        Phase::Tcp => ("right after accepting the connection", phrase::closer(case)),
+        Phase::Prelogin => ("instead of answering PRELOGIN", phrase::closer(case)),
         _ => ("right after answering PRELOGIN", Confidence::Likely),
     };
     let since = connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment).or(connection.tcp.established);
@@ -138,21 +139,22 @@ fn check_not_tds(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let other = connection.tds.other_service.as_ref()?;
     let waits = connection.ended.how == EndedHow::Open;
-    if connection.phase > Phase::Prelogin || waits || connection.tds.strict {
+    let strict_server = other.service == "TLS" && case.server.strict_seen.is_some();
+    if connection.phase > Phase::Prelogin || waits || connection.tds.strict || strict_server {
         return None;
     }
-    let article = if other.service.starts_with("bytes") { "" } else { "the " };
-    let detail = format!(
-        "{} answers PRELOGIN with {article}{}{} ({}).",
-        connection.server,
-        other.service,
-        if article.is_empty() { "" } else { " protocol" },
-        other.first_bytes
-    );
+    let alert = phrase::fatal_alert(connection, Side::Server);
+    let shown = alert.map_or_else(|| other.first_bytes.clone(), phrase::alert_words);
+    let named = if other.service.starts_with("bytes") {
+        other.service.clone()
+    } else {
+        format!("the {} protocol", other.service)
+    };
+    let detail = format!("{} answers PRELOGIN with {named} ({shown}).", connection.server);
     let verdict = Verdict::new(Confidence::Certain, detail)
         .application(PRE_LOGIN_10054)
         .evidence(prelogin_line(case))
-        .evidence(Evidence::new(other.moment, "server", format!("{}: {}", other.service, other.first_bytes)));
+        .evidence(Evidence::new(other.moment, "server", format!("{}: {shown}", other.service)));
     let verdict = if other.service == "TLS" {
         verdict.candidate("strict-tls-required", "a TLS alert in answer to PRELOGIN: a server that expects TLS first (TDS 8.0)")
     } else {
@@ -195,7 +197,8 @@ fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
 fn check_strict_required(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let strict = case.server.strict_seen?;
-    if connection.phase != Phase::Prelogin || !closed_by_server(case) || case.server.clear_prelogin_answered.is_some() {
+    let refused = phrase::ended_by(connection, Side::Server);
+    if connection.phase != Phase::Prelogin || !refused || case.server.clear_prelogin_answered.is_some() {
         return None;
     }
     Some(

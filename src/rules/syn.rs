@@ -100,8 +100,10 @@ fn refused(connection: &ConnectionFacts) -> Option<&crate::facts::ResetFact> {
 }
 
 /// Nobody answered for so long that an answer will not come.
-fn unanswered(connection: &ConnectionFacts) -> bool {
+fn unanswered(case: &Case<'_>) -> bool {
+    let connection = case.connection;
     connection.phase == Phase::Syn
+        && case.server.unheard == 0
         && connection.tcp.server.packets == 0
         && connection.tcp.icmp.is_empty()
         && connection.ended.how == EndedHow::Silence
@@ -112,7 +114,7 @@ fn check_dropped(case: &Case<'_>) -> Option<Verdict> {
     let syn = connection.tcp.syn?;
     let near = case.server.accepted.near(syn.time)?;
     let refused = refused(connection);
-    if refused.is_none() && !unanswered(connection) {
+    if refused.is_none() && !unanswered(case) {
         return None;
     }
     let what = match refused {
@@ -159,8 +161,8 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
         connection.server.ip, connection.server.port
     );
     let accepted = case.server.accepted.first();
-    let confidence = if accepted.is_some() { Confidence::Likely } else { Confidence::Certain };
-    let mut verdict = Verdict::new(confidence, detail)
+    let mut verdict = Verdict::new(Confidence::Likely, detail)
+        .candidate("reset-by-middlebox", "a firewall may refuse in the host's name: compare the TTL with other packets of the host")
         .application("\"No connection could be made because the target machine actively refused it\" (10061)")
         .evidence(syn_line(connection))
         .evidence(Evidence::new(reset.moment, "server", "RST in answer to the SYN"));
@@ -179,7 +181,7 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
 
 fn check_silent(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    if !unanswered(connection) {
+    if !unanswered(case) {
         return None;
     }
     let waited = connection.owed.map_or(0, |owed| owed.waited);

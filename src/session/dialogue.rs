@@ -39,6 +39,11 @@ impl Dialogue {
         lane.take(bytes, &mut |unit| self.unit(side, &unit, at));
     }
 
+    /// The client begins with TLS: TDS 8.0.
+    pub(super) fn tls_first(&mut self) {
+        self.facts.strict = true;
+    }
+
     /// Takes note of bytes of one side that will not come.
     pub(super) fn gap(&mut self, lane: &mut Lane, side: Side, missing: u64, at: Moment) {
         self.cut_message(lane, side, at);

@@ -1,11 +1,15 @@
 //! What can be told of an exchange from its turns alone: whose, and how long.
 
 use super::dialogue::Dialogue;
-use crate::facts::{LoginFacts, LoginProof, Moment, Side, Turn};
+use crate::facts::{LoginFacts, LoginProof, Moment, Side, TdsFacts, Turn};
 use crate::tls::ProtocolVersion;
 
 /// Turns kept.
 const TURNS: usize = 8;
+/// Fragment bytes from which an encrypted answer to a login is taken for an acceptance. An acceptance has
+/// ENVCHANGE tokens for database, collation, language and packet size, two INFO texts and LOGINACK (about
+/// 400 bytes from SQL Server); a refusal has one or two ERROR texts, an SSPI challenge 100 to 300 bytes.
+pub(super) const ACCEPTANCE_LEN: u64 = 380;
 
 impl Dialogue {
     /// Notes that `side` sent `bytes` of payload: its turn begins, or goes on.
@@ -54,13 +58,23 @@ impl Dialogue {
         let login_turn = if self.facts.strict { 2 } else { 1 };
         if turn == login_turn {
             self.facts.login.get_or_insert_with(|| encrypted_login(at));
-        } else if turn > login_turn {
-            self.unanswered_request = Some(at);
-            self.requests += 1;
-            if self.answered_login.is_some() {
+        } else if turn > login_turn && self.answered_login.is_some() {
+            let accepted = self.facts.turns.iter().any(|turn| {
+                turn.side == Side::Server && turn.bytes >= ACCEPTANCE_LEN && Some(turn.first) >= self.answered_login
+            });
+            // A short answer may be an SSPI challenge, and this the client's answer to it (one round with NTLM,
+            // MS-TDS 3.2.5.5): only the turn after that is a request for certain.
+            if self.facts.logged_in.is_some() || accepted || turn > login_turn + 1 {
+                self.unanswered_request = Some(at);
+                self.requests += 1;
                 self.log_in(LoginProof::LaterRequest, at);
             }
         }
+    }
+
+    /// Index of the login among the turns: in TDS 8.0 PRELOGIN and its answer come before it.
+    pub(super) fn login_turn(tds: &TdsFacts) -> usize {
+        if tds.strict { 2 } else { 0 }
     }
 
     pub(super) fn is_tls13(&self) -> bool {

@@ -1,24 +1,20 @@
 //! How a connection ended: the phase it reached, who ended it and how, and what was owed.
 
 use super::dialogue::Dialogue;
+use super::encrypted::ACCEPTANCE_LEN;
 use super::signals::{IcmpSignal, Reset, Signals};
 use super::story::Story;
 use super::{Dir, Key, moment, side_of};
 use crate::decode::IcmpReason;
 use crate::facts::{
     ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
-    Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts,
+    Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
 };
 use crate::stream::{HalfSummary, Previous};
 use crate::tls::{AlertLevel, ProtocolVersion};
 
 /// Silence, in nanoseconds, after which an answer that is owed counts as missing (DESIGN: 4 s).
 pub(super) const SILENCE: i64 = 4_000_000_000;
-
-/// Fragment bytes from which an encrypted answer to a login is taken for an acceptance. An acceptance has
-/// ENVCHANGE tokens for database, collation, language and packet size, two INFO texts and LOGINACK (about
-/// 400 bytes from SQL Server); a refusal has one or two ERROR texts.
-const ACCEPTANCE_LEN: u64 = 380;
 
 /// A connection that is over, as the stream table hands it out.
 pub(super) struct Over<'a> {
@@ -42,11 +38,20 @@ pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) ->
     let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
     let Dialogue { facts: mut tds, tls, .. } = dialogue;
     tds.recognized = over.recognized;
+    let close_notifies = close_notifies(over);
+    let ended = ended(&tcp, &tls, close_notifies);
+    let left = client_left(&ended);
     infer_login(&mut tds, &tls, &tcp);
-    let phase = phase(&tcp, &tds, &tls);
-    let ended = ended(&tcp, &tls);
+    if left.is_some_and(|left| tds.logged_in_at.is_some_and(|at| at > left)) {
+        // The acceptance came when the client was gone.
+        tds.logged_in = None;
+        tds.logged_in_at = None;
+    }
+    let phase = phase(&tcp, &tds, &tls, left);
+    let ended = if phase < Phase::LoggedIn { self::ended(&tcp, &tls, [None; 2]) } else { ended };
     let end = ended.at.map_or(over.now, |at| at.time);
-    let owed = owed(phase, &tcp, &tds, &tls, &requests, end);
+    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end)
+        .filter(|owed| heard(&tcp, owed.by) && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify));
     let ended = silence(ended, owed.as_ref());
     let died_in_key_exchange =
         phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none();
@@ -74,6 +79,36 @@ pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) ->
     }
 }
 
+/// Whether packets of this side are in the capture at all. What a side that is not recorded owes is not known;
+/// an unanswered SYN is told apart by what the server's other connections show.
+fn heard(tcp: &TcpFacts, side: Side) -> bool {
+    let unanswered_syn = tcp.syn.is_some() && tcp.client.bytes == 0;
+    match side {
+        Side::Client => tcp.client.packets > 0,
+        Side::Server => tcp.server.packets > 0 || unanswered_syn,
+    }
+}
+
+/// When the client left, if it was the one that ended it: what the server sent later it never took.
+fn client_left(ended: &Ended) -> Option<Moment> {
+    ended.at.filter(|_| ended.by == EndedBy::Client && matches!(ended.how, EndedHow::Fin | EndedHow::Reset))
+}
+
+/// The last payload of each side (client, server), when it is an encrypted TLS alert: in a session that stands
+/// that is close_notify (RFC 8446 6.1).
+fn close_notifies(over: &Over<'_>) -> [Option<Moment>; 2] {
+    [over.client, over.client.other()].map(|dir| {
+        let summary = half(over.halves, dir);
+        let alert = match summary.last_data_head {
+            [21, 3, ..] => true,
+            // TLS 1.3: application data of alert (2), content type (1) and tag (16).
+            [23, 3, 3, 0, 19] => summary.last_data_len == 24,
+            _ => false,
+        };
+        summary.last_data.filter(|_| alert).map(moment)
+    })
+}
+
 /// What is known of requests after the login.
 struct Requests {
     unanswered: Option<Moment>,
@@ -86,8 +121,12 @@ fn infer_login(tds: &mut TdsFacts, tls: &TlsFacts, tcp: &TcpFacts) {
     if tds.logged_in.is_some() || !tds.login.as_ref().is_some_and(|login| login.encrypted) {
         return;
     }
-    let login_turn = if tds.strict { 2 } else { 0 };
-    let Some(answer) = tds.turns.get(login_turn + 1).filter(|turn| turn.side == Side::Server) else { return };
+    let login_turn = Dialogue::login_turn(tds);
+    let answers = tds.turns.get(login_turn + 1..).unwrap_or_default();
+    let Some(answer) = answers.iter().take(3).filter(|turn| turn.side == Side::Server).max_by_key(|turn| turn.bytes)
+    else {
+        return;
+    };
     let tickets = tls.server.as_ref().is_some_and(|hello| hello.version == ProtocolVersion::TLS13);
     let killed = tcp.resets.iter().any(|reset| reset.from == Side::Server && !reset.ignored);
     if answer.bytes >= ACCEPTANCE_LEN && !(tickets && answer.records < 2 && killed) {
@@ -96,8 +135,9 @@ fn infer_login(tds: &mut TdsFacts, tls: &TlsFacts, tcp: &TcpFacts) {
     }
 }
 
-fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts) -> Phase {
-    let handshake_done = tls.client_finished.is_some() && tls.server_finished.is_some();
+fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts, left: Option<Moment>) -> Phase {
+    let taken = |at: Moment| left.is_none_or(|left| at <= left);
+    let handshake_done = tls.client_finished.is_some() && tls.server_finished.is_some_and(taken);
     if tds.logged_in.is_some() {
         Phase::LoggedIn
     } else if tds.login.is_some() {
@@ -124,7 +164,7 @@ fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts) -> Phase {
 }
 
 /// The first thing that ended it. A RST that the stacks ignored ended nothing.
-fn ended(tcp: &TcpFacts, tls: &TlsFacts) -> Ended {
+fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) -> Ended {
     let by = |side| if side == Side::Client { EndedBy::Client } else { EndedBy::Server };
     let reset = tcp.resets.iter().find(|reset| !reset.ignored);
     let fin = match (tcp.client_fin, tcp.server_fin) {
@@ -140,6 +180,11 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts) -> Ended {
     if let Some(reset) = reset {
         let ended = Ended { by: by(reset.from), how: EndedHow::Reset, at: Some(reset.moment) };
         candidates.push((reset.moment, ended));
+    }
+    for (side, at) in [Side::Client, Side::Server].into_iter().zip(close_notifies) {
+        if let Some(at) = at {
+            candidates.push((at, Ended { by: by(side), how: EndedHow::CloseNotify, at: Some(at) }));
+        }
     }
     if tcp.syn_ack.is_none() && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable) {
         let ended = Ended { by: EndedBy::Network, how: EndedHow::Icmp, at: Some(icmp.moment) };
@@ -174,6 +219,7 @@ fn owed(
     tds: &TdsFacts,
     tls: &TlsFacts,
     requests: &Requests,
+    ended: &Ended,
     end: Time,
 ) -> Option<Owed> {
     let owes = |by, what, since: Moment| {
@@ -208,11 +254,14 @@ fn owed(
         }
         Phase::LoginSent => {
             let login = tds.login.as_ref()?.moment;
-            let login_turn = if tds.strict { 2 } else { 0 };
+            let exchange = tds.turns.get(Dialogue::login_turn(tds)..).unwrap_or_default();
+            // After an SSPI challenge it is the client's answer to it that waits.
+            let asked = exchange.last().filter(|turn| turn.side == Side::Client).map_or(login, |turn| turn.last);
+            let taken = |turn: &Turn| ended.at.is_none_or(|end| ended.by != EndedBy::Client || turn.first <= end);
             let answered = !tds.errors.is_empty()
                 || tds.routing.is_some()
-                || tds.turns.get(login_turn + 1..).unwrap_or_default().iter().any(|turn| turn.side == Side::Server);
-            if answered { None } else { owes(Side::Server, Owing::LoginResponse, login) }
+                || exchange.last().is_some_and(|turn| turn.side == Side::Server && taken(turn));
+            if answered { None } else { owes(Side::Server, Owing::LoginResponse, asked) }
         }
         Phase::LoggedIn => {
             let asked = if requests.settled { silent_since(tcp) } else { requests.unanswered };

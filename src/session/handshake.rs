@@ -15,6 +15,8 @@ use crate::tls::{
 
 /// Alerts kept.
 const ALERTS: usize = 8;
+/// Content type of an alert record (RFC 8446 5.1).
+const ALERT_RECORD: u8 = 21;
 
 impl Dialogue {
     pub(super) fn tls_event(&mut self, side: Side, event: &TlsEvent<'_>, at: Moment) {
@@ -24,6 +26,9 @@ impl Dialogue {
             TlsEvent::ChangeCipherSpec => self.change_cipher_spec(side, at),
             TlsEvent::Alert(alert) => {
                 self.story.push(side, "ALERT", at);
+                if side == Side::Server && self.tls.client.is_none() {
+                    self.other_service(&[ALERT_RECORD], at);
+                }
                 self.alert(AlertFact {
                     from: side,
                     moment: at,

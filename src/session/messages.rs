@@ -188,15 +188,23 @@ impl Dialogue {
             return;
         }
         let asked = self.facts.prelogin.is_some() || self.facts.strict || self.tls.client.is_some();
-        if self.facts.response.is_none() && self.tls.server.is_none() && asked {
+        if asked && self.other_service(bytes, at) {
             self.story.push(side, "??", at);
-            let shown = bytes.get(..STRANGE_BYTES.min(bytes.len())).unwrap_or_default();
-            self.facts.other_service.get_or_insert_with(|| OtherServiceFact {
-                moment: at,
-                service: service_name(bytes).to_owned(),
-                first_bytes: shown.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
-            });
         }
+    }
+
+    /// The server's first words are not those of a SQL Server; `false` when it has spoken as one before.
+    pub(super) fn other_service(&mut self, bytes: &[u8], at: Moment) -> bool {
+        if self.facts.response.is_some() || self.tls.server.is_some() {
+            return false;
+        }
+        let shown = bytes.get(..STRANGE_BYTES.min(bytes.len())).unwrap_or_default();
+        self.facts.other_service.get_or_insert_with(|| OtherServiceFact {
+            moment: at,
+            service: service_name(bytes).to_owned(),
+            first_bytes: shown.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
+        });
+        true
     }
 
     fn note_malformed(&mut self, what: Option<(&str, crate::tds::Malformed)>) {
@@ -210,6 +218,9 @@ impl Dialogue {
 
 /// What a service that is not SQL Server sounds like.
 pub(super) fn service_name(bytes: &[u8]) -> &'static str {
+    if matches!(bytes, [0x14..=0x17, rest @ ..] if rest.first().is_none_or(|major| *major == 3)) {
+        return "TLS";
+    }
     match recognize_server(bytes) {
         Guess::No(Service::Http) => "HTTP",
         Guess::No(Service::Ssh) => "SSH",

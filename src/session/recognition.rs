@@ -43,6 +43,10 @@ impl Session {
         self.pending(dir).bytes = seen;
         match decision {
             Decision::Ours { client } => self.ours(client, dir, bytes.get(room..).unwrap_or_default(), at),
+            Decision::OursTlsFirst { client } => {
+                self.live.get_or_insert_default().dialogue.tls_first();
+                self.ours(client, dir, bytes.get(room..).unwrap_or_default(), at)
+            }
             Decision::Foreign => Interest::Nothing,
             Decision::Strange => {
                 self.pending(dir).strange = true;
@@ -62,7 +66,7 @@ impl Session {
                 Guess::Tls | Guess::No(_) => Decision::Strange,
             },
             None => match (self.decide_client(dir, seen), recognize_server(seen)) {
-                (Decision::Ours { client }, _) => Decision::Ours { client },
+                (decision @ (Decision::Ours { .. } | Decision::OursTlsFirst { .. }), _) => decision,
                 (_, Guess::Tds) => Decision::Ours { client: dir.other() },
                 _ if self.established_tls(seen) => Decision::Ours { client: self.client_by_port(dir) },
                 (Decision::NeedMore, _) | (_, Guess::NeedMore) => Decision::NeedMore,
@@ -82,13 +86,12 @@ impl Session {
 
     /// TLS comes first: TDS 8.0 when the ClientHello says so (ALPN `tds/8.0`), or on a port taken for SQL Server.
     fn decide_tls_first(&self, dir: Dir, seen: &[u8]) -> Decision {
-        if self.known_listener(dir) {
-            return Decision::Ours { client: dir };
-        }
         let mut probe = Dialogue::default();
         probe.take(&mut Lane::default(), Side::Client, seen, Moment::default());
         match probe.offers_tds() {
-            Some(true) => Decision::Ours { client: dir },
+            Some(true) => Decision::OursTlsFirst { client: dir },
+            // No ClientHello to be read comes, but TLS on this port is SQL Server's.
+            _ if self.known_listener(dir) => Decision::OursTlsFirst { client: dir },
             Some(false) => Decision::Foreign,
             None if seen.len() < HELD => Decision::NeedMore,
             None => Decision::Foreign,
@@ -143,6 +146,8 @@ impl Session {
 
 enum Decision {
     Ours { client: Dir },
+    /// TDS 8.0: the client begins with TLS.
+    OursTlsFirst { client: Dir },
     Foreign,
     Strange,
     NeedMore,

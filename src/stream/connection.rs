@@ -201,7 +201,7 @@ impl<H: Handler> Connection<H> {
     fn payload(&mut self, dir: Dir, segment: &Segment<'_>, limits: &Limits) {
         let interest = self.interest;
         let (half, other) = self.pair(dir);
-        half.summary.last_data = Some(segment.at);
+        half.note_last(segment);
         half.late_data |= other.fin_at.is_some() || other.reset_sent;
         let start = half.start_of(segment);
         let len = i64::from(segment.payload_len);

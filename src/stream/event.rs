@@ -235,6 +235,10 @@ pub struct HalfSummary {
     pub last: Option<At>,
     /// Its last packet with payload.
     pub last_data: Option<At>,
+    /// Payload length of that packet, in bytes on the wire.
+    pub last_data_len: u32,
+    /// First bytes of that payload; zero where it is shorter. Known even when no payload is wanted.
+    pub last_data_head: [u8; 5],
 }
 
 /// A connection that the table lets go: at the end of the capture, when its tuple is used anew, some time after

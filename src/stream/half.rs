@@ -78,6 +78,13 @@ impl Half {
         self.offset(seq).unwrap_or_default()
     }
 
+    /// Remembers the segment as the last one with payload.
+    pub(super) fn note_last(&mut self, segment: &Segment<'_>) {
+        self.summary.last_data = Some(segment.at);
+        self.summary.last_data_len = segment.payload_len;
+        self.summary.last_data_head = segment.payload.first_chunk().copied().unwrap_or_default();
+    }
+
     /// Whether its numbers are known.
     pub(super) fn is_known(&self) -> bool {
         self.base.is_some()
