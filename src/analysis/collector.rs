@@ -139,6 +139,7 @@ impl Collector {
         self.folded.judge(&connection, server, &self.settings, self.first);
         let kept = self.healthy_kept.entry(connection.server).or_default();
         let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());
+        self.totals.selected += u64::from(wanted);
         if wanted && (self.settings.all_connections || *kept < self.settings.healthy_exemplars) {
             *kept += 1;
             self.healthy.push(connection);

@@ -55,6 +55,7 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
     totals.connections = counts.connections;
     totals.evicted = counts.evicted;
     totals.failed = judged.failed;
+    totals.selected += judged.selected;
     Analysis {
         captures,
         findings: folder.findings(),
@@ -63,6 +64,7 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
         connections_omitted: judged.omitted,
         browser,
         totals,
+        restricted: collector.settings.filter.restricts(),
     }
 }
 
@@ -71,6 +73,7 @@ struct Judged {
     connections: Vec<JudgedConnection>,
     servers: BTreeSet<Endpoint>,
     failed: u64,
+    selected: u64,
     omitted: u64,
 }
 
@@ -87,6 +90,7 @@ impl Judged {
             self.servers.insert(connection.server);
         }
         let wanted = settings.filter.wants(&connection, first.unwrap_or_default());
+        self.selected += u64::from(wanted);
         let keep = wanted && (ruling.is_some() || settings.all_connections);
         let failing_kept = self.connections.iter().len();
         if keep && (settings.all_connections || failing_kept < settings.max_connections) {

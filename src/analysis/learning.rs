@@ -54,6 +54,9 @@ pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionF
     let window = load_window(&mut server.load, syn.time);
     window.syns += 1;
     window.accepted += u64::from(accepted);
+    if accepted {
+        earliest(&mut window.first_accepted, syn);
+    }
     window.retried += u64::from(connection.tcp.syns.saturating_sub(1));
     window.refused += u64::from(refused && !accepted);
     window.unanswered += u64::from(!refused && !accepted);
@@ -215,6 +218,7 @@ fn twice_as_long(windows: &[LoadWindow]) -> Vec<LoadWindow> {
                 last.retried += window.retried;
                 last.refused += window.refused;
                 last.unanswered += window.unanswered;
+                last.first_accepted = last.first_accepted.or(window.first_accepted);
             }
             None => merged.push(LoadWindow { start, seconds, ..*window }),
         }

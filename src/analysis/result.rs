@@ -20,6 +20,8 @@ pub struct Analysis {
     pub browser: Vec<BrowserFacts>,
     /// Counts over the whole capture.
     pub totals: Totals,
+    /// A filter restricts what is reported.
+    pub restricted: bool,
 }
 
 impl Analysis {
@@ -46,6 +48,8 @@ pub struct Totals {
     pub connections: u64,
     /// Connections taken for SQL Server's.
     pub tds: u64,
+    /// Of these, what the filter selects.
+    pub selected: u64,
     /// Connections with a verdict.
     pub failed: u64,
     /// Logins accepted.

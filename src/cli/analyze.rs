@@ -72,8 +72,8 @@ fn report(options: &AnalyzeOptions, analysis: &Analysis, terminal: bool, out: &m
         Format::Text => {
             let style = text::Style {
                 // Asked of the environment here, so that the report itself depends on its arguments alone.
-                color: terminal && colored::control::SHOULD_COLORIZE.should_colorize(),
-                ascii: options.ascii,
+                color: options.output.is_none() && colored::control::SHOULD_COLORIZE.should_colorize(),
+                ascii: options.ascii || terminal && !unicode_locale(),
                 width: terminal.then(terminal_width).flatten(),
                 zone: if options.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
                 least,
@@ -82,6 +82,18 @@ fn report(options: &AnalyzeOptions, analysis: &Analysis, terminal: bool, out: &m
             text::write(analysis, &style, out)
         }
     }
+}
+
+/// Whether the terminal's locale can show more than ASCII; Windows terminals can.
+fn unicode_locale() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    });
+    cfg!(windows)
+        || locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
 }
 
 fn terminal_width() -> Option<usize> {

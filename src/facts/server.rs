@@ -49,6 +49,16 @@ pub struct ServerFacts {
     pub other_handshakes: BTreeMap<IpAddr, (u64, u64)>,
 }
 
+impl ServerFacts {
+    /// An accepted SYN at most [`AcceptSpans::NEAR`] from `time`, the nearest that is remembered.
+    #[must_use]
+    pub fn accepted_near(&self, time: Time) -> Option<Moment> {
+        let apart = |at: &Moment| at.time.since(time).saturating_abs();
+        let remembered = self.load.iter().filter_map(|window| window.first_accepted);
+        remembered.chain(self.accepted.near(time)).filter(|at| apart(at) <= AcceptSpans::NEAR).min_by_key(apart)
+    }
+}
+
 /// Something seen, how often, and where first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Seen {
@@ -142,7 +152,7 @@ impl AcceptSpans {
             .find(|(first, last)| {
                 first.time.since(time) <= Self::NEAR && time.since(last.time) <= Self::NEAR
             })
-            .map(|(first, last)| if time.since(last.time) > -Self::NEAR { *last } else { *first })
+            .map(|(first, last)| if time.since(last.time).saturating_abs() <= Self::NEAR { *last } else { *first })
     }
 
     /// The first accepted SYN of all.
@@ -187,6 +197,9 @@ pub struct LoadWindow {
     pub refused: u64,
     /// Never answered.
     pub unanswered: u64,
+    /// The first SYN in it that was accepted.
+    #[serde(skip)]
+    pub first_accepted: Option<Moment>,
 }
 
 /// DHE handshakes of one client with one server and prime length.

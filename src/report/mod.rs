@@ -1,4 +1,5 @@
 //! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis).
 
 pub mod json;
+mod sanitize;
 pub mod text;

@@ -99,10 +99,10 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
     if refusal.suites() == Meets::Unknown {
         let windows = crate::reference::releases_with_a_suite(offer.cipher_suites.iter().map(|suite| suite.0));
         let because = if windows.is_empty() {
-            format!("the {} suites offered are in no default list of Windows Server", offer.cipher_suites.len())
+            format!("{} offered, in no default list of Windows Server", phrase::count(offer.cipher_suites.len(), "suite"))
         } else {
-            format!("{} suites offered; the defaults of Windows Server {} have one of them, a hardened list may not",
-                offer.cipher_suites.len(), phrase::list(windows, 7))
+            format!("{} offered; the defaults of Windows Server {} have one of them, a hardened list may not",
+                phrase::count(offer.cipher_suites.len(), "suite"), phrase::list(windows, 7))
         };
         verdict = verdict.candidate("no-common-cipher-suite", because);
     }

@@ -179,8 +179,8 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
             .evidence(phrase::ending(connection, Some(answer.last)))
             .rules_out("login-stalled", "the server answered the login", Some(answer.last))
             .step(format!(
-                "Read the SQL Server error log at {:.0}: 18456 stands there with the state that says why (5 no such login, 8 wrong password, 38 database).",
-                answer.last.time.timestamp()
+                "Read the SQL Server error log at {}: 18456 stands there with the state that says why (5 no such login, 8 wrong password, 38 database).",
+                phrase::second(answer.last.time)
             ))
             .group(format!("encrypted {}", answer.bytes)),
     )

@@ -40,23 +40,22 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let (confidence, detail) = match (refusal.alert_code(), refusal.suites()) {
         (Some(INSUFFICIENT_SECURITY), _) => (
             Confidence::Certain,
-            format!("The server found none of the {} suites offered good enough (alert 71).", offered.len()),
+            format!("The server found none of the {} offered good enough (alert 71).", phrase::count(offered.len(), "suite")),
         ),
         (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) => (
             Confidence::Likely,
             format!(
-                "The client offers {} suites ({shown}); this server was only ever seen to choose {}, which is not \
-                 among them.",
-                offered.len(),
+                "The client offers {} ({shown}); this server was only ever seen to choose {}, which is not among them.",
+                phrase::count(offered.len(), "suite"),
                 refusal.accepted_suites()
             ),
         ),
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
-                "The server refused the ClientHello with alert 40 (handshake_failure): of the {} suites offered \
+                "The server refused the ClientHello with alert 40 (handshake_failure): of the {} offered \
                  ({shown}) it can use none.",
-                offered.len()
+                phrase::count(offered.len(), "suite")
             ),
         ),
         (None, Meets::Unknown)
@@ -65,8 +64,8 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             (
                 Confidence::Likely,
                 format!(
-                    "The {} suites that the client offers ({shown}) are in the default list of no Windows Server release.",
-                    offered.len()
+                    "The client offers {} ({shown}), and no Windows Server release has one of them in its default list.",
+                    phrase::count(offered.len(), "suite")
                 ),
             )
         }

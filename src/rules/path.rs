@@ -90,7 +90,8 @@ fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
 
 fn last_genuine(connection: &ConnectionFacts, reset: &ResetFact) -> Option<Evidence> {
     let half = half(connection, reset.from);
-    let at = half.last.filter(|at| *at != reset.moment)?;
+    let handshake = if reset.from == Side::Server { connection.tcp.syn_ack } else { connection.tcp.syn };
+    let at = half.last_data.or(handshake).filter(|at| *at != reset.moment)?;
     Some(Evidence::new(at, phrase::who(reset.from), format!("a packet of the host itself, TTL {}", half.ttl_max?)))
 }
 

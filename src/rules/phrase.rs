@@ -1,20 +1,18 @@
 //! How rules put packets into words: the same event reads the same in every finding.
 
 use crate::facts::{
-    AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, ServerFacts, Side,
+    AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, ServerFacts, Side, Time,
 };
 use crate::rules::{Case, Confidence, Evidence};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// What .NET's SqlClient says when the connection dies before the login (article, first sentence).
-pub(super) const PRE_LOGIN_10054: &str = "\"A connection was successfully established with the server, but then an error occurred during the \
-     pre-login handshake. (provider: TCP Provider, error: 0 - An existing connection was forcibly closed by the \
-     remote host.)\" (10054); ODBC: \"TCP Provider: An existing connection was forcibly closed by the remote host\"";
+pub(super) const PRE_LOGIN_10054: &str = "\"… an error occurred during the pre-login handshake … An existing connection was forcibly closed by the \
+     remote host\" (10054)";
 
 /// The same during the login (article, second sentence).
-pub(super) const LOGIN_10054: &str = "\"A connection was successfully established with the server, but then an error occurred during the login \
-     process. (provider: TCP Provider, error: 0 - An existing connection was forcibly closed by the remote \
-     host.)\" (10054)";
+pub(super) const LOGIN_10054: &str = "\"… an error occurred during the login process … An existing connection was forcibly closed by the remote \
+     host\" (10054)";
 
 /// What drivers say when nothing answers in time.
 pub(super) const TIMEOUT: &str =
@@ -39,6 +37,16 @@ pub(super) fn duration(nanoseconds: i64) -> String {
         }
         _ => format!("{} min {} s", ns / 60_000_000_000, ns % 60_000_000_000 / 1_000_000_000),
     }
+}
+
+/// A capture time in a sentence: `2026-03-01 02:14:07 UTC`.
+pub(super) fn second(time: Time) -> String {
+    time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// `1 cipher suite`, `18 cipher suites`.
+pub(super) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Names in a sentence: `a, b and 3 more`.
@@ -86,9 +94,9 @@ pub(super) fn client_hello(connection: &ConnectionFacts) -> Option<Evidence> {
         hello.moment,
         "client",
         format!(
-            "ClientHello: {}, {} cipher suites{cut}",
+            "ClientHello: {}, {}{cut}",
             offered_versions(connection),
-            hello.offer.cipher_suites.len()
+            count(hello.offer.cipher_suites.len(), "cipher suite")
         ),
     ))
 }
@@ -165,9 +173,9 @@ pub(super) fn server_name(server: &ServerFacts) -> String {
 pub(super) fn schannel_events(connection: &ConnectionFacts, events: &str) -> String {
     format!(
         "On {}: Get-WinEvent -FilterHashtable @{{LogName='System';ProviderName='Schannel'}} | Select -First 50; look \
-         for event {events} at {:.0} UTC.",
+         for event {events} at {}.",
         connection.server.ip,
-        connection.ended.at.map_or(connection.last.time, |at| at.time).timestamp()
+        second(connection.ended.at.map_or(connection.last.time, |at| at.time))
     )
 }
 

@@ -112,7 +112,7 @@ fn unanswered(case: &Case<'_>) -> bool {
 fn check_dropped(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let syn = connection.tcp.syn?;
-    let near = case.server.accepted.near(syn.time)?;
+    let near = case.server.accepted_near(syn.time)?;
     let refused = refused(connection);
     if refused.is_none() && !unanswered(case) {
         return None;

@@ -1,0 +1,233 @@
+//! Lines of a given width: labels in a column of their own, text wrapped beside it.
+
+use colored::{ColoredString, Colorize};
+use jiff::Timestamp;
+
+use super::Style;
+use crate::analysis::Analysis;
+use crate::facts::{At, Moment, Time};
+use crate::report::sanitize::one_line;
+use crate::rules::Severity;
+
+/// Columns when the text does not go to a terminal.
+const UNKNOWN_WIDTH: usize = 100;
+/// A terminal is taken to be at least this wide: below it words would stand alone.
+const LEAST_WIDTH: usize = 40;
+/// Lines longer than this are hard to read, however wide the terminal.
+const MOST_WIDTH: usize = 140;
+/// Columns before a label.
+pub(super) const INDENT: usize = 2;
+/// Columns of a label, with the space behind it.
+const LABEL: usize = 10;
+
+/// How a piece of text stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paint {
+    Plain,
+    Bold,
+    Dim,
+    Error,
+    Warning,
+    Good,
+}
+
+impl From<Severity> for Paint {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Self::Error,
+            Severity::Warning => Self::Warning,
+            Severity::Info => Self::Dim,
+        }
+    }
+}
+
+/// The text so far.
+#[derive(Debug)]
+pub(super) struct Page<'a> {
+    pub(super) style: &'a Style,
+    text: String,
+    width: usize,
+    /// Several files: a frame number needs its file.
+    several: bool,
+    /// The capture spans more than a day: a time needs its date.
+    dated: bool,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(style: &'a Style, analysis: &Analysis) -> Self {
+        let width = style.width.map_or(UNKNOWN_WIDTH, |width| width.clamp(LEAST_WIDTH, MOST_WIDTH));
+        let first = analysis.captures.iter().filter_map(|capture| capture.first).min();
+        let last = analysis.captures.iter().filter_map(|capture| capture.last).max();
+        let day = |time: Option<Time>| time.map(|time| time.timestamp().to_zoned(style.zone.clone()).date());
+        Self { style, text: String::new(), width, several: analysis.captures.len() > 1, dated: day(first) != day(last) }
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// An empty line, unless the last one is empty already.
+    pub(super) fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A headline: a painted symbol, then pieces with two spaces between them, wrapped where they do not fit.
+    pub(super) fn headline(&mut self, symbol: &str, paint: Paint, pieces: &[(String, Paint)]) {
+        let symbol = self.plain(symbol);
+        let mut column = symbol.chars().count();
+        let painted = self.painted(&symbol, paint);
+        self.text.push_str(&painted);
+        for (index, (piece, paint)) in pieces.iter().enumerate() {
+            let piece = self.plain(piece);
+            let length = piece.chars().count();
+            let space = if index == 0 { 1 } else { 2 };
+            if index > 0 && column + space + length > self.width {
+                self.text.push('\n');
+                self.pad(INDENT);
+                column = INDENT;
+            } else {
+                self.pad(space);
+                column += space;
+            }
+            let painted = self.painted(&piece, *paint);
+            self.text.push_str(&painted);
+            column += length;
+        }
+        self.text.push('\n');
+    }
+
+    /// Wrapped text, indented.
+    pub(super) fn paragraph(&mut self, indent: usize, text: &str, paint: Paint) {
+        self.wrapped(indent, indent, text, paint);
+    }
+
+    /// A label in its column and text beside it; an empty label continues the one above.
+    pub(super) fn row(&mut self, label: &str, text: &str, paint: Paint) {
+        self.hanging_row(label, text, 0, paint);
+    }
+
+    /// A row whose further lines hang `hang` columns deeper.
+    pub(super) fn hanging_row(&mut self, label: &str, text: &str, hang: usize, paint: Paint) {
+        self.pad(INDENT);
+        let label = self.plain(label);
+        let painted = self.painted(&label, Paint::Dim);
+        self.text.push_str(&painted);
+        let filled = label.chars().count();
+        self.pad(LABEL.saturating_sub(filled).max(1));
+        let column = INDENT + LABEL.max(filled + 1);
+        let hang = if self.width < 70 { hang.min(4) } else { hang };
+        self.wrapped(column, INDENT + LABEL + hang, text, paint);
+    }
+
+    /// A row that is itself a row of columns: further lines begin under the last one, at `last`.
+    pub(super) fn aligned_row(&mut self, label: &str, text: &str, last: usize) {
+        let head: String = text.chars().take(last).collect();
+        let rest: String = text.chars().skip(last).collect();
+        self.pad(INDENT);
+        let label = self.plain(label);
+        let painted = self.painted(&label, Paint::Dim);
+        self.text.push_str(&painted);
+        self.pad(LABEL.saturating_sub(label.chars().count()));
+        let head = self.plain(&head);
+        self.text.push_str(&head);
+        let narrow = self.width < 70;
+        self.wrapped(INDENT + LABEL + last, INDENT + LABEL + if narrow { 2 } else { last }, &rest, Paint::Plain);
+    }
+
+    /// `#1204`, with the file's number when there are several.
+    pub(super) fn frame(&self, at: At) -> String {
+        if self.several { format!("[{}]#{}", at.file + 1, at.frame) } else { format!("#{}", at.frame) }
+    }
+
+    /// `02:14:07.120`, with the date when the capture spans several days.
+    pub(super) fn clock(&self, moment: Moment) -> String {
+        let zoned = moment.time.timestamp().to_zoned(self.style.zone.clone());
+        zoned.strftime(if self.dated { "%m-%d %H:%M:%S%.3f" } else { "%H:%M:%S%.3f" }).to_string()
+    }
+
+    /// `02:14:07`, with the date when the capture spans several days.
+    pub(super) fn second(&self, time: Time) -> String {
+        let zoned = time.timestamp().to_zoned(self.style.zone.clone());
+        zoned.strftime(if self.dated { "%m-%d %H:%M:%S" } else { "%H:%M:%S" }).to_string()
+    }
+
+    /// `2026-03-01 02:14:07 UTC`, or with the zone's offset.
+    pub(super) fn date(&self, time: Timestamp) -> String {
+        let zoned = time.to_zoned(self.style.zone.clone());
+        let zone = if self.style.zone == jiff::tz::TimeZone::UTC { "UTC" } else { "%:z" };
+        zoned.strftime(&format!("%Y-%m-%d %H:%M:%S {zone}")).to_string()
+    }
+
+    /// Words into lines. The first line begins where the cursor stands, at `column`; the others at `indent`.
+    fn wrapped(&mut self, column: usize, indent: usize, text: &str, paint: Paint) {
+        let text = self.plain(text);
+        let mut column = column;
+        if column == indent && self.text.ends_with('\n') || self.text.is_empty() {
+            self.pad(indent);
+        }
+        let mut line = String::new();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let length = word.chars().count();
+            let used = line.chars().count();
+            if used > 0 && column + used + 1 + length > self.width {
+                let painted = self.painted(&line, paint);
+                self.text.push_str(&painted);
+                self.text.push('\n');
+                self.pad(indent);
+                column = indent;
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        let painted = self.painted(&line, paint);
+        self.text.push_str(&painted);
+        self.text.push('\n');
+    }
+
+    fn pad(&mut self, columns: usize) {
+        self.text.extend(std::iter::repeat_n(' ', columns));
+    }
+
+    /// Harmless, and in ASCII when asked for.
+    fn plain(&self, text: &str) -> String {
+        let text = one_line(text);
+        if !self.style.ascii || text.is_ascii() {
+            return text;
+        }
+        let mut ascii = String::with_capacity(text.len());
+        for letter in text.chars() {
+            match letter {
+                '✖' => ascii.push('X'),
+                '⚠' => ascii.push('!'),
+                '✔' => ascii.push_str("OK"),
+                '·' | '–' => ascii.push('-'),
+                '→' => ascii.push_str("->"),
+                '…' => ascii.push_str("..."),
+                'µ' => ascii.push('u'),
+                letter if letter.is_ascii() => ascii.push(letter),
+                letter => ascii.extend(letter.escape_unicode()),
+            }
+        }
+        ascii
+    }
+
+    fn painted(&self, text: &str, paint: Paint) -> String {
+        if !self.style.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let painted: ColoredString = match paint {
+            Paint::Plain => return text.to_owned(),
+            Paint::Bold => text.bold(),
+            Paint::Dim => text.dimmed(),
+            Paint::Error => text.red().bold(),
+            Paint::Warning => text.yellow().bold(),
+            Paint::Good => text.green().bold(),
+        };
+        painted.to_string()
+    }
+}

@@ -1,0 +1,191 @@
+//! What was read, what was seen, and how it ends.
+
+use super::finding::product;
+use super::page::{INDENT, Page, Paint};
+use super::quantity::{count, grouped, stretch};
+use crate::analysis::Analysis;
+use crate::facts::{CaptureFacts, Seen, ServerFacts};
+use crate::rules::{Finding, Severity};
+use crate::tls::CertificateInfo;
+
+/// Servers described; the JSON report has all.
+const SERVERS: usize = 12;
+/// Versions, suites and groups named of a server.
+const NAMES: usize = 3;
+
+/// The first lines: files, time, packets, logins.
+pub(super) fn heading(page: &mut Page<'_>, analysis: &Analysis) {
+    let read: Vec<&CaptureFacts> = analysis.captures.iter().filter(|capture| capture.packets > 0).collect();
+    let name = match analysis.captures.as_slice() {
+        [only] => only.path.clone(),
+        several => format!("{} files", several.len()),
+    };
+    let first = read.iter().filter_map(|capture| capture.first).min();
+    let last = read.iter().filter_map(|capture| capture.last).max();
+    let packets: u64 = read.iter().map(|capture| capture.packets).sum();
+    let mut seen = vec![count(packets, "packet")];
+    if let (Some(first), Some(last)) = (first, last) {
+        seen.insert(0, stretch(last.since(first)));
+        seen.push(format!("from {}", page.date(first.timestamp())));
+    }
+    page.headline(&name, Paint::Bold, &[(seen.join(", "), Paint::Plain)]);
+    if analysis.captures.len() > 1 {
+        files(page, analysis);
+    }
+    page.paragraph(0, &logins(analysis), Paint::Plain);
+}
+
+fn files(page: &mut Page<'_>, analysis: &Analysis) {
+    for (index, capture) in analysis.captures.iter().enumerate() {
+        let what = match &capture.error {
+            Some(_) if capture.packets == 0 => "not read".to_owned(),
+            Some(_) => format!("{}, then not read any further", count(capture.packets, "packet")),
+            None => count(capture.packets, "packet"),
+        };
+        page.paragraph(INDENT, &format!("[{}] {}  {what}", index + 1, capture.path), Paint::Dim);
+    }
+}
+
+/// `2 SQL Servers, 318 logins: 306 succeeded, 12 failed`; or why there is nothing to say.
+fn logins(analysis: &Analysis) -> String {
+    if analysis.servers.is_empty() {
+        return nothing_seen(analysis);
+    }
+    let sum = |of: fn(&ServerFacts) -> u64| analysis.servers.iter().map(of).sum::<u64>();
+    let attempted = sum(|server| server.logins.attempted);
+    let succeeded = sum(|server| server.logins.succeeded);
+    let failed = sum(|server| server.logins.failed);
+    let mut text = format!(
+        "{}, {}: {} succeeded, {} failed",
+        count(analysis.servers.len() as u64, "SQL Server"),
+        count(attempted, "login"),
+        grouped(succeeded),
+        grouped(failed)
+    );
+    let unknown = attempted.saturating_sub(succeeded + failed);
+    if unknown > 0 {
+        text.push_str(&format!(", {} of unknown outcome", grouped(unknown)));
+    }
+    let probes = sum(|server| server.probes.values().sum());
+    if probes > 0 {
+        let checks = count(probes, "connection");
+        text.push_str(&format!("; {checks} opened and closed without a byte (health checks)"));
+    }
+    if analysis.restricted {
+        text.push_str(&format!("; the filter selects {}", count(analysis.totals.selected, "connection")));
+    }
+    text
+}
+
+fn nothing_seen(analysis: &Analysis) -> String {
+    let of = |what: fn(&CaptureFacts) -> u64| analysis.captures.iter().map(what).sum::<u64>();
+    let packets = of(|capture| capture.packets);
+    let tcp = of(|capture| capture.quality.tcp);
+    let unknown = of(|capture| capture.quality.unknown_link);
+    if packets == 0 {
+        return "There is no packet in it.".to_owned();
+    }
+    if unknown == packets {
+        return "All packets are of a link type that is not read; see README for the ones that are.".to_owned();
+    }
+    if tcp == 0 {
+        return "There is no TCP in it, so no SQL Server login.".to_owned();
+    }
+    let connections = count(analysis.totals.connections, "TCP connection");
+    format!(
+        "No SQL Server traffic: none of {connections} speaks TDS on any port, and no lookup of a SQL Browser fails. If \
+         connections to a SQL Server never got as far as a byte, name its port: --port 51433."
+    )
+}
+
+/// The line of a healthy capture.
+pub(super) fn nothing_failed(page: &mut Page<'_>, analysis: &Analysis) {
+    if analysis.failed() || analysis.servers.is_empty() {
+        return;
+    }
+    let whole = analysis.captures.iter().all(|capture| capture.error.is_none());
+    let text = match (analysis.restricted, whole) {
+        (true, _) if analysis.totals.selected == 0 => "the filter selects nothing",
+        (true, _) => "nothing failed among what the filter selects",
+        (false, true) => "nothing failed",
+        (false, false) => "nothing failed in what could be read",
+    };
+    page.gap();
+    page.headline("✔", Paint::Good, &[(text.to_owned(), Paint::Bold)]);
+}
+
+/// What each server is and was seen to accept.
+pub(super) fn servers(page: &mut Page<'_>, analysis: &Analysis) {
+    if analysis.servers.is_empty() || page.style.least > Severity::Info {
+        return;
+    }
+    page.gap();
+    let mut order: Vec<&ServerFacts> = analysis.servers.iter().collect();
+    order.sort_by_key(|server| {
+        (std::cmp::Reverse(server.logins.failed), std::cmp::Reverse(server.logins.attempted), server.endpoint)
+    });
+    for server in order.iter().take(SERVERS) {
+        describe(page, server);
+    }
+    if let Some(more) = order.len().checked_sub(SERVERS).filter(|more| *more > 0) {
+        page.paragraph(0, &format!("and {} (--format json has all)", count(more as u64, "more server")), Paint::Dim);
+    }
+}
+
+fn describe(page: &mut Page<'_>, server: &ServerFacts) {
+    let logins = server.logins;
+    let unknown = if server.spoke_tds.is_some() { "build unknown" } else { "never said a word" };
+    let what = product(server).unwrap_or_else(|| unknown.to_owned());
+    let mut pieces = vec![(server.endpoint.to_string(), Paint::Bold), (what, Paint::Plain)];
+    if let Some((_, instance)) = &server.announced {
+        pieces.push((format!("instance {instance}"), Paint::Plain));
+    }
+    pieces.push((format!("{} of {} succeeded", grouped(logins.succeeded), count(logins.attempted, "login")), Paint::Plain));
+    page.headline("·", Paint::Dim, &pieces);
+    let accepts = &server.accepts;
+    let mut seen = names(accepts.versions.iter());
+    seen.extend(names(accepts.suites.iter()).into_iter().map(|suite| suite.trim_start_matches("TLS_").to_owned()));
+    seen.extend(names(accepts.groups.iter()));
+    if !seen.is_empty() {
+        page.row("accepts", &seen.join(", "), Paint::Plain);
+    }
+    if let Some(leaf) = server.certificate.as_ref().and_then(|certificate| certificate.chain.first()) {
+        page.row("shows", &certificate(leaf), Paint::Plain);
+    }
+}
+
+/// The most frequent of what was seen, then the first seen.
+fn names<'a, K: std::fmt::Display + 'a>(seen: impl Iterator<Item = (&'a K, &'a Seen)>) -> Vec<String> {
+    let mut all: Vec<(&K, &Seen)> = seen.collect();
+    all.sort_by_key(|(_, seen)| (std::cmp::Reverse(seen.count), seen.first));
+    let more = all.len().saturating_sub(NAMES);
+    let mut named: Vec<String> = all.iter().take(NAMES).map(|(name, _)| name.to_string()).collect();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    named
+}
+
+/// `certificate CN=sql1 (RSA 2048, SHA-256, valid to 2027-03-01)`.
+fn certificate(leaf: &CertificateInfo) -> String {
+    let name = leaf.subject_cn.as_deref().unwrap_or(&leaf.subject);
+    let until = jiff::Timestamp::from_second(leaf.not_after)
+        .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d").to_string());
+    format!("certificate CN={name} ({}, signed with {}, valid to {until})", leaf.key, leaf.signature_algorithm)
+}
+
+/// The last line: how many failed, how many causes, and the exit code.
+pub(super) fn footer(page: &mut Page<'_>, analysis: &Analysis) {
+    let errors: Vec<&Finding> =
+        analysis.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        return;
+    }
+    let failed: u64 = errors.iter().map(|finding| finding.count).sum();
+    let mut codes: Vec<&str> = errors.iter().map(|finding| finding.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    page.gap();
+    let causes = count(codes.len() as u64, "cause");
+    page.paragraph(0, &format!("{} failed, {causes}: {}", count(failed, "connection"), codes.join(", ")), Paint::Bold);
+}
