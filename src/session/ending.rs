@@ -363,7 +363,7 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
         answers_late_data: shape.answers_late_data,
         repeated: shape.repeated,
         ignored: reset.data_after == [true, true],
-        after_silence: reset.after_silence,
+        after_silence: shape.silence,
     }
 }
 

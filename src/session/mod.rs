@@ -128,7 +128,7 @@ impl Session {
     }
 
     fn on_data(&mut self, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
-        self.signals.data(dir, at);
+        self.signals.data(dir);
         match self.client {
             Some((client, _)) if self.recognized => {
                 let live = self.live.get_or_insert_default();

@@ -28,7 +28,6 @@ pub(super) struct Signals {
     pub(super) last_retransmission: [Option<Moment>; 2],
     /// Keep-alive probes in a row without an answer, by who probes.
     pub(super) probes: [u32; 2],
-    pub(super) last_event: Option<Moment>,
     pub(super) story: Story,
 }
 
@@ -38,8 +37,6 @@ pub(super) struct Reset {
     pub(super) dir: Dir,
     pub(super) at: Moment,
     pub(super) shape: ResetShape,
-    /// Nanoseconds since the event before it.
-    pub(super) after_silence: i64,
     /// Directions in which new data came after it.
     pub(super) data_after: [bool; 2],
 }
@@ -55,12 +52,11 @@ pub(super) struct IcmpSignal {
 
 impl Signals {
     /// New data came: what it says of earlier RSTs.
-    pub(super) fn data(&mut self, dir: Dir, at: Moment) {
+    pub(super) fn data(&mut self, dir: Dir) {
         for reset in &mut self.resets {
             let [a, b] = &mut reset.data_after;
             *(if dir == Dir::A { a } else { b }) = true;
         }
-        self.last_event = Some(at);
     }
 
     pub(super) fn note(&mut self, event: &Event<'_>, at: Moment) {
@@ -104,13 +100,11 @@ impl Signals {
             }
             _ => {}
         }
-        self.last_event = Some(at);
     }
 
     fn reset(&mut self, dir: Dir, at: Moment, shape: ResetShape) {
         if self.resets.len() < RESETS {
-            let after_silence = self.last_event.map_or(0, |last| at.time.since(last.time));
-            self.resets.push(Reset { dir, at, shape, after_silence, data_after: [false; 2] });
+            self.resets.push(Reset { dir, at, shape, data_after: [false; 2] });
         }
     }
 }

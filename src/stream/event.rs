@@ -165,6 +165,8 @@ pub struct ResetShape {
     pub answers_late_data: bool,
     /// A RST in either direction was seen before it.
     pub repeated: bool,
+    /// Nanoseconds since the connection's last packet before it, of either side.
+    pub silence: i64,
 }
 
 /// How much a handler still wants to hear of a connection.
@@ -183,7 +185,7 @@ pub trait Handler {
     /// Takes an event; says how much it wants from now on. Interest never rises again.
     fn on_event(&mut self, event: &Event<'_>) -> Interest;
 
-    /// The interface, link and so on do not matter here; but how many bytes the handler holds does.
+    /// Bytes that the handler holds in buffers: they count against [`Limits::total_bytes`].
     fn held_bytes(&self) -> usize {
         0
     }

@@ -1,10 +1,14 @@
 //! One direction of a connection: sequence numbers, order, what was acknowledged.
 
-use std::collections::BTreeMap;
-
 use super::duplicate::Recent;
+use super::waiting::Waiting;
 use super::{HalfSummary, Limits};
 use crate::decode::{Segment, TcpFlags, TcpOption};
+
+/// Packets of the connection, and nanoseconds, after which bytes that were acknowledged but not seen count as
+/// not captured: captures put packets out of order by a few places.
+const HOLE_PACKETS: u64 = 16;
+const HOLE_TIME: i64 = 500_000_000;
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub(super) struct Half {
     pub(super) highest: u64,
     /// End of what the other side acknowledged.
     pub(super) acked: Option<u64>,
+    /// The other side's last acknowledgment number, while nothing of this direction was seen.
+    early_ack: Option<u32>,
     /// Window that it last advertised, unscaled.
     pub(super) window: u16,
     /// Shift of its window, from its SYN.
@@ -28,11 +34,10 @@ pub(super) struct Half {
     pub(super) reset_sent: bool,
     /// It sent payload after the other side had closed or reset.
     pub(super) late_data: bool,
-    /// Out-of-order bytes, by offset; they do not overlap.
-    pub(super) waiting: BTreeMap<u64, Vec<u8>>,
-    pub(super) waiting_bytes: usize,
-    /// When the hole below the waiting bytes was first seen: time, and packets of the connection by then.
-    pub(super) hole: Option<(i64, u64)>,
+    /// Bytes that came before their turn.
+    pub(super) waiting: Waiting,
+    /// What was acknowledged and not seen, while there is hope for it.
+    hole: Option<Hole>,
     /// Offset and number of repeats of the segment that is sent again and again.
     repeated: Option<(i64, u32)>,
     pub(super) keep_alives: u32,
@@ -43,12 +48,26 @@ pub(super) struct Half {
     pub(super) recent: Recent,
 }
 
+/// Bytes below `acked` were acknowledged and had not been seen at `time`, the connection's packet `packets`.
+#[derive(Debug, Clone, Copy)]
+struct Hole {
+    acked: u64,
+    time: i64,
+    packets: u64,
+}
+
 impl Half {
     /// Notes the SYN: its sequence number and options.
     pub(super) fn syn(&mut self, segment: &Segment<'_>) {
         if self.isn.is_none() {
+            let first = segment.tcp.seq.wrapping_add(1);
+            if self.base.is_some_and(|base| base != first) {
+                // What was seen so far belongs to an earlier connection on the same tuple.
+                let (summary, recent) = (self.summary, std::mem::take(&mut self.recent));
+                *self = Self { summary, recent, ..Self::default() };
+            }
             self.isn = Some(segment.tcp.seq);
-            self.base = Some(segment.tcp.seq.wrapping_add(1));
+            self.begin(first);
         }
         for option in segment.tcp.options() {
             match option {
@@ -56,6 +75,27 @@ impl Half {
                 TcpOption::WindowScale(shift) => self.scale = shift,
                 _ => {}
             }
+        }
+    }
+
+    /// Whether data was told of that cannot follow a SYN of this number.
+    pub(super) fn is_beyond(&self, isn: u32) -> bool {
+        self.isn.is_none() && self.next > 0 && self.base.is_some_and(|base| base != isn.wrapping_add(1))
+    }
+
+    /// The other side's SYN-ACK tells the initial sequence number of a SYN that was not seen, or not yet.
+    pub(super) fn expect_syn(&mut self, ack: u32) {
+        if self.base.is_none() {
+            self.isn = Some(ack.wrapping_sub(1));
+            self.begin(ack);
+        }
+    }
+
+    /// Offset 0 has this sequence number.
+    pub(super) fn begin(&mut self, seq: u32) {
+        self.base = Some(seq);
+        if let Some(ack) = self.early_ack.take() {
+            self.acknowledge(ack);
         }
     }
 
@@ -73,7 +113,7 @@ impl Half {
         let shift = u32::from(segment.tcp.flags.has(TcpFlags::SYN));
         let seq = segment.tcp.seq.wrapping_add(shift);
         if self.base.is_none() {
-            self.base = Some(seq);
+            self.begin(seq);
         }
         self.offset(seq).unwrap_or_default()
     }
@@ -90,21 +130,38 @@ impl Half {
         self.base.is_some()
     }
 
-    /// Takes an acknowledgment of the other side; `true` when it says something new.
-    pub(super) fn acknowledge(&mut self, ack: u32) -> bool {
-        let Some(offset) = self.offset(ack).and_then(|offset| u64::try_from(offset).ok()) else { return false };
-        let news = self.acked.is_none_or(|acked| offset > acked);
-        if news {
+    /// Takes an acknowledgment of the other side.
+    pub(super) fn acknowledge(&mut self, ack: u32) {
+        if self.base.is_none() {
+            self.early_ack = Some(ack);
+        }
+        let Some(offset) = self.offset(ack).and_then(|offset| u64::try_from(offset).ok()) else { return };
+        if self.acked.is_none_or(|acked| offset > acked) {
             self.acked = Some(offset);
             self.repeated = None;
         }
-        if let Some((end, len)) = self.largest_pending.filter(|(end, _)| *end <= offset) {
+        if let Some((_, len)) = self.largest_pending.filter(|(end, _)| *end <= offset) {
             self.summary.largest_acknowledged = self.summary.largest_acknowledged.max(len);
-            if end <= offset {
-                self.largest_pending = None;
+            self.largest_pending = None;
+        }
+    }
+
+    /// Whether a segment with this number, of no byte or one, probes whether the other side is still there: it
+    /// lies just below what is to be sent next, and nothing is outstanding (RFC 9293 3.8.4).
+    pub(super) fn is_probe(&self, segment: &Segment<'_>) -> bool {
+        let below = segment.tcp.seq.wrapping_add(1);
+        match self.offset(below) {
+            Some(offset) => {
+                let settled = self.acked.is_none_or(|acked| acked >= self.highest);
+                offset == self.highest.cast_signed() && settled && self.fin_at.is_none()
+            }
+            // The capture begins in the middle. The other side may have told what it expects; else only the
+            // one byte of garbage that some stacks send tells a probe: what an application sends is pushed.
+            None => {
+                self.early_ack == Some(below)
+                    || (segment.payload_len == 1 && !segment.tcp.flags.has(TcpFlags::PSH))
             }
         }
-        news
     }
 
     /// Notes that a segment was sent up to `end`.
@@ -128,69 +185,36 @@ impl Half {
         times
     }
 
-    /// Holds bytes that came before their turn; gives the offset of a byte that came twice with other content.
-    pub(super) fn hold(&mut self, mut offset: u64, mut bytes: &[u8]) -> Option<u64> {
-        let mut conflict = None;
-        if let Some((start, held)) = self.waiting.range(..=offset).next_back() {
-            let overlap = (start + held.len() as u64).saturating_sub(offset).min(bytes.len() as u64);
-            if overlap > 0 {
-                // Both fit in memory, so they fit usize.
-                let (known, rest) = bytes.split_at_checked(overlap as usize).unwrap_or((bytes, &[]));
-                let at = (offset - start) as usize;
-                let same = held.get(at..).is_some_and(|held| held.starts_with(known));
-                conflict = (!same).then_some(offset);
-                offset += overlap;
-                bytes = rest;
-            }
-        }
-        while !bytes.is_empty() {
-            let next = self.waiting.range(offset..).next().map(|(start, held)| (*start, held.len()));
-            let room = next.map_or(bytes.len() as u64, |(start, _)| start - offset).min(bytes.len() as u64);
-            let (fresh, rest) = bytes.split_at_checked(room as usize).unwrap_or((bytes, &[]));
-            if !fresh.is_empty() {
-                self.waiting_bytes += fresh.len();
-                self.waiting.insert(offset, fresh.to_vec());
-            }
-            offset += room;
-            let Some((start, len)) = next.filter(|(start, _)| *start == offset) else { break };
-            let (known, rest) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-            let same = self.waiting.get(&start).is_some_and(|held| held.starts_with(known));
-            if !same && !known.is_empty() {
-                conflict.get_or_insert(start);
-            }
-            offset += known.len() as u64;
-            bytes = rest;
-        }
-        conflict
-    }
-
-    /// The waiting bytes that come next, when their turn has come.
-    pub(super) fn release(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let start = *self.waiting.first_key_value()?.0;
-            if start > self.next {
-                return None;
-            }
-            let mut bytes = self.waiting.remove(&start)?;
-            self.waiting_bytes -= bytes.len();
-            let known = (self.next - start).min(bytes.len() as u64) as usize;
-            bytes.drain(..known);
-            if !bytes.is_empty() {
-                return Some(bytes);
-            }
-        }
-    }
-
     /// Whether what waits is more than may be held.
     pub(super) fn over(&self, limits: &Limits) -> bool {
-        self.waiting_bytes > limits.out_of_order_bytes || self.waiting.len() > limits.out_of_order_segments
+        self.waiting.bytes() > limits.out_of_order_bytes || self.waiting.len() > limits.out_of_order_segments
     }
 
-    /// Lets go of everything that waits.
-    pub(super) fn forget(&mut self) -> usize {
-        self.waiting.clear();
-        self.hole = None;
-        std::mem::take(&mut self.waiting_bytes)
+    /// End of what was acknowledged so long ago that what was not seen of it was not captured.
+    pub(super) fn overdue(&mut self, time: i64, packets: u64) -> Option<u64> {
+        let acked = self.acked_data();
+        if !self.is_known() || acked <= self.next {
+            self.hole = None;
+            return None;
+        }
+        match self.hole.filter(|hole| hole.acked > self.next) {
+            Some(hole) => {
+                let late =
+                    time.saturating_sub(hole.time) >= HOLE_TIME || packets - hole.packets >= HOLE_PACKETS;
+                self.hole = self.hole.filter(|_| !late);
+                late.then_some(hole.acked)
+            }
+            None => {
+                self.hole = Some(Hole { acked, time, packets });
+                None
+            }
+        }
+    }
+
+    /// Lets go of everything that waits: payload is no more wanted.
+    pub(super) fn forget(&mut self) {
+        self.waiting = Waiting::default();
+        self.next = self.next.max(self.fin_at.unwrap_or(self.highest));
     }
 
     /// End of the data, without the FIN's place, that the other side acknowledged.
@@ -199,7 +223,7 @@ impl Half {
         match self.fin_at {
             Some(fin) => acked.min(fin),
             // The last number may be that of a FIN that was not captured.
-            None => acked.saturating_sub(u64::from(acked == self.next + 1)),
+            None => acked.saturating_sub(u64::from(acked == self.next + 1 && self.waiting.is_empty())),
         }
     }
 }

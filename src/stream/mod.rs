@@ -5,12 +5,15 @@
 //! handler says how much it still wants to hear ([`Interest`]).
 
 mod connection;
+mod delivery;
 mod duplicate;
 mod event;
 mod half;
+mod reset;
 mod table;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use event::{
     Closed, Dir, Event, GapReason, HalfSummary, Handler, Interest, Key, Limits, Previous, ResetShape, Signal,

@@ -1,9 +1,11 @@
 //! The table of connections.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::connection::Connection;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
@@ -12,26 +14,32 @@ use crate::decode::{At, Icmp, Segment, TcpFlags};
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
 
-/// Every connection that is open, or ended a short while ago. The map's hash is keyed anew in every process,
-/// since a capture's author may be hostile; nothing is ever read from it in its order.
+/// Every connection that is open, or ended a short while ago. The index is keyed anew in every process, since
+/// a capture's author may be hostile; nothing is ever read from it in its order.
 #[derive(Debug)]
 pub struct Table<H> {
     limits: Limits,
-    index: HashMap<Key, u32>,
+    /// Places in `slots`, by the hash of their key.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     slots: Vec<Slot<H>>,
     free: Vec<u32>,
     opened: u64,
-    /// Slots of ended connections, to be looked at again at a time of the capture.
-    ended: VecDeque<(i64, u32, u64)>,
-    /// All slots, the longest unseen first; an entry that is out of date is put back when it comes up.
-    idle: VecDeque<(i64, u32, u64)>,
+    /// Ended connections, by the capture time at which to look at them again.
+    ended: Queue,
+    /// All connections, the longest unseen first; an entry that is out of date is put right when it comes up.
+    idle: Queue,
     held: usize,
     counts: TableCounts,
     now: i64,
 }
 
+/// Time, number of the connection, its place: the smallest comes first.
+type Queue = BinaryHeap<Reverse<(i64, u64, u32)>>;
+
 #[derive(Debug)]
 struct Slot<H> {
+    key: Key,
     number: u64,
     last: At,
     state: State<H>,
@@ -41,7 +49,7 @@ struct Slot<H> {
 enum State<H> {
     Free,
     /// Not ours: only its tuple's next use matters.
-    Tombstone { key: Key },
+    Tombstone,
     Live(Box<Connection<H>>),
 }
 
@@ -51,12 +59,13 @@ impl<H: Handler> Table<H> {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            index: HashMap::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             slots: Vec::new(),
             free: Vec::new(),
             opened: 0,
-            ended: VecDeque::new(),
-            idle: VecDeque::new(),
+            ended: Queue::new(),
+            idle: Queue::new(),
             held: 0,
             counts: TableCounts::default(),
             now: i64::MIN,
@@ -79,10 +88,9 @@ impl<H: Handler> Table<H> {
             SocketAddr::new(segment.ip.src, segment.tcp.src_port),
             SocketAddr::new(segment.ip.dst, segment.tcp.dst_port),
         );
-        let opens = segment.tcp.flags.has(TcpFlags::SYN) && !segment.tcp.flags.has(TcpFlags::ACK);
-        let slot = match self.index.get(&key).copied() {
+        let slot = match self.find(&key) {
             None => self.open(key, segment.at, None, make, closed),
-            Some(slot) => match self.reused(slot, dir, segment, opens) {
+            Some(slot) => match self.reused(slot, dir, segment) {
                 None => slot,
                 Some(previous) => {
                     self.close(slot, false, closed);
@@ -100,7 +108,7 @@ impl<H: Handler> Table<H> {
         }
         let (key, dir) =
             key_of(SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
-        let slot = self.index.get(&key).and_then(|slot| self.slots.get_mut(*slot as usize));
+        let slot = self.find(&key).and_then(|place| self.slots.get_mut(place as usize));
         match slot.map(|slot| &mut slot.state) {
             Some(State::Live(connection)) => {
                 connection.icmp(dir, icmp);
@@ -130,9 +138,21 @@ impl<H: Handler> Table<H> {
         }
     }
 
+    /// Slots, and entries of the idle and of the ended queue.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        (self.slots.len(), self.idle.len(), self.ended.len())
+    }
+
+    fn find(&self, key: &Key) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |place: &u32| self.slots.get(*place as usize).is_some_and(|slot| slot.key == *key);
+        self.index.find(hash, is_it).copied()
+    }
+
     /// What the slot held, when this segment begins another connection on its tuple.
-    fn reused(&self, slot: u32, dir: Dir, segment: &Segment<'_>, opens: bool) -> Option<Previous> {
-        if !opens {
+    fn reused(&self, slot: u32, dir: Dir, segment: &Segment<'_>) -> Option<Previous> {
+        if !segment.tcp.flags.has(TcpFlags::SYN) {
             return None;
         }
         let slot = self.slots.get(slot as usize)?;
@@ -140,7 +160,9 @@ impl<H: Handler> Table<H> {
             State::Live(connection) if connection.is_other_syn(dir, segment) => {
                 Some(Previous { last: connection.last, ended: connection.ended, foreign: false })
             }
-            State::Tombstone { .. } => Some(Previous { last: slot.last, ended: true, foreign: true }),
+            State::Tombstone if !segment.tcp.flags.has(TcpFlags::ACK) => {
+                Some(Previous { last: slot.last, ended: true, foreign: true })
+            }
             _ => None,
         }
     }
@@ -160,7 +182,7 @@ impl<H: Handler> Table<H> {
         self.opened += 1;
         self.counts.connections += 1;
         let connection = Connection::new(number, key, make(number, &key), at, previous);
-        let slot = Slot { number, last: at, state: State::Live(Box::new(connection)) };
+        let slot = Slot { key, number, last: at, state: State::Live(Box::new(connection)) };
         let place = match self.free.pop() {
             Some(place) => {
                 if let Some(free) = self.slots.get_mut(place as usize) {
@@ -173,9 +195,27 @@ impl<H: Handler> Table<H> {
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        self.index.insert(key, place);
-        self.idle.push_back((at.time, place, number));
+        let Self { index, hasher, slots, .. } = self;
+        index.insert_unique(hasher.hash_one(key), place, |place| {
+            slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(slot.key))
+        });
+        self.idle.push(Reverse((at.time, number, place)));
+        self.tidy();
         place
+    }
+
+    /// Entries of connections that are gone leave the queues before these outgrow the slots.
+    fn tidy(&mut self) {
+        let Self { slots, idle, ended, .. } = self;
+        for queue in [idle, ended] {
+            if queue.len() > 2 * slots.len() + 64 {
+                queue.retain(|Reverse((_, number, place))| {
+                    slots
+                        .get(*place as usize)
+                        .is_some_and(|slot| slot.number == *number && !matches!(slot.state, State::Free))
+                });
+            }
+        }
     }
 
     fn feed(&mut self, place: u32, dir: Dir, segment: &Segment<'_>, closed: &mut dyn FnMut(Closed<H>)) {
@@ -190,49 +230,79 @@ impl<H: Handler> Table<H> {
         self.counts.reassembly_limit += connection.limit_hits - hits;
         if connection.interest == Interest::Nothing {
             self.held -= connection.held;
-            slot.state = State::Tombstone { key: connection.key };
+            slot.state = State::Tombstone;
             return;
         }
         if connection.ended && !ended {
             let due = segment.at.time.saturating_add(self.limits.linger);
-            self.ended.push_back((due, place, connection.number));
+            self.ended.push(Reverse((due, connection.number, place)));
         }
         if self.held > self.limits.total_bytes {
-            // The stream that made the total too large is the one that is cut.
-            self.counts.reassembly_limit += 1;
+            self.relieve(place, segment.at, closed);
+        }
+    }
+
+    /// Too much is held. The stream that made it too much gives up its holes; when that is not enough, the
+    /// handlers' buffers are what is full, and connections go, the longest silent first, until half is free.
+    fn relieve(&mut self, place: u32, at: At, closed: &mut dyn FnMut(Closed<H>)) {
+        self.counts.reassembly_limit += 1;
+        if let Some(State::Live(connection)) = self.slots.get_mut(place as usize).map(|slot| &mut slot.state)
+        {
             let held = connection.held;
-            connection.flush();
+            connection.give_up_all_holes(at);
             self.held = self.held + connection.held - held;
         }
-        let _ = closed;
+        if self.held <= self.limits.total_bytes {
+            return;
+        }
+        let mut holders = Vec::new();
+        for (place, slot) in self.slots.iter().enumerate() {
+            if matches!(&slot.state, State::Live(connection) if connection.held > 0) {
+                holders.push((slot.last.time, slot.number, u32::try_from(place).unwrap_or(u32::MAX)));
+            }
+        }
+        holders.sort_unstable();
+        for (_, _, place) in holders {
+            if self.held <= self.limits.total_bytes / 2 {
+                return;
+            }
+            self.counts.evicted += 1;
+            self.close(place, true, closed);
+        }
     }
 
     /// Lets go of ended connections whose time has come.
     fn expire(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        while let Some((due, place, number)) = self.ended.front().copied() {
+        while let Some(Reverse((due, number, place))) = self.ended.peek().copied() {
             if due > self.now {
                 return;
             }
-            self.ended.pop_front();
-            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.number == number) else { continue };
+            self.ended.pop();
+            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.number == number) else {
+                continue;
+            };
             let quiet_until = slot.last.time.saturating_add(self.limits.linger);
             match &slot.state {
-                State::Live(_) if quiet_until > self.now => self.ended.push_back((quiet_until, place, number)),
+                State::Live(_) if quiet_until > self.now => {
+                    self.ended.push(Reverse((quiet_until, number, place)))
+                }
                 State::Live(_) => self.close(place, false, closed),
-                _ => {}
+                State::Free | State::Tombstone => {}
             }
         }
     }
 
     /// Makes room: the connection that was silent longest goes.
     fn evict(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        while let Some((seen, place, number)) = self.idle.pop_front() {
-            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.number == number) else { continue };
+        while let Some(Reverse((seen, number, place))) = self.idle.pop() {
+            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.number == number) else {
+                continue;
+            };
             if matches!(slot.state, State::Free) {
                 continue;
             }
             if slot.last.time > seen {
-                self.idle.push_back((slot.last.time, place, number));
+                self.idle.push(Reverse((slot.last.time, number, place)));
                 continue;
             }
             self.counts.evicted += 1;
@@ -244,33 +314,32 @@ impl<H: Handler> Table<H> {
     fn close(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) {
         let Some(slot) = self.slots.get_mut(place as usize) else { return };
         let state = std::mem::replace(&mut slot.state, State::Free);
-        self.free.push(place);
-        match state {
-            State::Free => {}
-            State::Tombstone { key } => {
-                self.index.remove(&key);
-            }
-            State::Live(mut connection) => {
-                self.index.remove(&connection.key);
-                self.held -= connection.held;
-                connection.flush();
-                if connection.interest == Interest::Nothing {
-                    return;
-                }
-                let halves = connection.summaries();
-                closed(Closed {
-                    number: connection.number,
-                    key: connection.key,
-                    initiator: connection.initiator,
-                    first: connection.first,
-                    last: connection.last,
-                    halves,
-                    previous: connection.previous,
-                    evicted,
-                    handler: connection.handler,
-                });
-            }
+        if matches!(state, State::Free) {
+            return;
         }
+        self.free.push(place);
+        let hash = self.hasher.hash_one(slot.key);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
+            entry.remove();
+        }
+        let State::Live(mut connection) = state else { return };
+        self.held -= connection.held;
+        connection.flush();
+        if connection.interest == Interest::Nothing {
+            return;
+        }
+        let halves = connection.summaries();
+        closed(Closed {
+            number: connection.number,
+            key: connection.key,
+            initiator: connection.initiator,
+            first: connection.first,
+            last: connection.last,
+            halves,
+            previous: connection.previous,
+            evicted,
+            handler: connection.handler,
+        });
     }
 }
 

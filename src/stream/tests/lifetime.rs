@@ -1,0 +1,115 @@
+//! How long the table keeps a connection, and what it keeps of one that is not ours.
+
+use super::*;
+
+#[test]
+fn an_ended_connection_lingers_for_late_packets() {
+    let linger = Limits::default().linger;
+    let mut bench = Bench::open();
+    bench.send(packet(CLIENT, RST_ACK, 1001, 5001));
+    bench.wait(linger / 2);
+    bench.send(packet(SERVER, ACK, 5001, 1001));
+    // A packet of another connection moves the clock.
+    bench.wait(linger - SECOND);
+    bench.handshake(50_001, 1, 1);
+    assert!(bench.closed.is_empty(), "it was heard of less than its linger time ago");
+    bench.wait(SECOND);
+    bench.send(Packet { client_port: 50_001, ..packet(CLIENT, ACK, 2, 2) });
+    assert_eq!(bench.closed.len(), 1);
+    assert_eq!((bench.closed[0].number, bench.closed[0].evicted), (0, false));
+    assert_eq!(bench.closed[0].halves[1].packets, 2);
+}
+
+#[test]
+fn an_open_connection_does_not_expire() {
+    let mut bench = Bench::open();
+    bench.wait(24 * 3600 * SECOND);
+    bench.handshake(50_001, 1, 1);
+    assert!(bench.closed.is_empty());
+}
+
+#[test]
+fn one_packet_with_a_time_far_ahead_does_not_keep_the_others() {
+    let mut bench = Bench::open();
+    let now = bench.time;
+    bench.wait(1_000_000 * SECOND);
+    bench.send(packet(CLIENT, RST_ACK, 1001, 5001));
+    let ahead = bench.time;
+    bench.time = now;
+    bench.handshake(50_001, 1, 1);
+    bench.send(Packet { client_port: 50_001, ..packet(CLIENT, RST_ACK, 2, 2) });
+    bench.time = ahead;
+    bench.handshake(50_002, 1, 1);
+    assert_eq!(bench.closed.iter().map(|closed| closed.number).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn at_the_limit_the_longest_idle_connection_goes() {
+    let mut bench = Bench::limited(Limits { connections: 3, ..Limits::default() });
+    for port in [1, 2, 3] {
+        bench.handshake(port, 100, 200);
+    }
+    // The second is the one that was silent longest.
+    bench.send(Packet { client_port: 1, ..packet(CLIENT, ACK, 101, 201) });
+    bench.wait(SECOND);
+    bench.send(Packet { client_port: 3, ..packet(CLIENT, ACK, 101, 201) });
+    bench.handshake(4, 100, 200);
+    assert_eq!(
+        bench.closed.iter().map(|closed| (closed.number, closed.evicted)).collect::<Vec<_>>(),
+        [(1, true)]
+    );
+    // Next the first, though its entry was put right after that of the third.
+    bench.handshake(5, 100, 200);
+    assert_eq!(bench.closed[1].number, 0);
+    assert_eq!((bench.table.counts().evicted, bench.table.counts().connections), (2, 5));
+    let numbers: Vec<u64> = bench.finish().iter().map(|closed| closed.number).collect();
+    assert_eq!(numbers, [1, 0, 2, 3, 4]);
+}
+
+#[test]
+fn what_is_not_ours_is_a_tombstone_until_its_tuple_is_used_anew() {
+    let mut bench = Bench::new();
+    bench.after_data = Interest::Nothing;
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"GET /"));
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1006).with(b"HTTP/1.1"));
+    bench.send(packet(SERVER, FIN_ACK, 5009, 1006));
+    assert!(!bench.icmp(CLIENT, IcmpReason::TimeExceeded));
+    assert_eq!(bench.table.counts().connections, 1);
+    let last = bench.time - MILLISECOND;
+    bench.after_data = Interest::Payload;
+    bench.handshake(50_000, 70_000, 9000);
+    let closed = bench.only();
+    let previous = closed.previous.unwrap();
+    assert_eq!((closed.number, previous.foreign, previous.ended), (1, true, true));
+    assert_eq!(previous.last.time, last);
+    assert_eq!(closed.handler.told, [">SYN 1", "<SYN-ACK 1", ">open"]);
+}
+
+#[test]
+fn a_handler_that_wants_signals_gets_no_payload() {
+    let mut bench = Bench::new();
+    bench.after_data = Interest::Signals;
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(CLIENT, PSH_ACK, 1004, 5001).with(b"def"));
+    bench.send(packet(CLIENT, PSH_ACK, 1010, 5001).with(b"jkl"));
+    bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"abc"));
+    bench.send(packet(CLIENT, PSH_ACK, 1013, 5001).with(b"mno"));
+    bench.wait(SECOND);
+    bench.send(packet(CLIENT, PSH_ACK, 1013, 5001).with(b"mno"));
+    bench.send(packet(CLIENT, FIN_ACK, 1016, 5001));
+    let closed = bench.only();
+    assert_eq!(closed.handler.told[3..], [">data 0 abc", ">again 12+3 x1", ">FIN"]);
+    assert_eq!(closed.halves[0].last_data.unwrap().frame, 8);
+}
+
+#[test]
+fn interest_never_rises_again() {
+    let mut bench = Bench::new();
+    bench.after_data = Interest::Signals;
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"abc"));
+    bench.after_data = Interest::Payload;
+    bench.send(packet(CLIENT, PSH_ACK, 1004, 5001).with(b"def"));
+    assert_eq!(bench.told(), [">data 0 abc"]);
+}

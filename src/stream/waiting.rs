@@ -1,0 +1,190 @@
+//! Bytes of one direction that came before their turn.
+
+use std::collections::BTreeMap;
+
+/// What waits, by offset. Bytes never overlap: what came first is kept.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pieces: BTreeMap<u64, Vec<u8>>,
+    /// Stretches that were sent but that the snap length cut: offset and length.
+    cuts: BTreeMap<u64, u64>,
+    bytes: usize,
+}
+
+/// What holding a segment came to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Some of it was not held before.
+    pub(super) news: bool,
+    /// First byte that was held before with other content.
+    pub(super) conflict: Option<u64>,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    Bytes(Vec<u8>),
+    /// So many bytes were cut by the snap length.
+    Cut(u64),
+}
+
+impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.cuts.is_empty()
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Stretches held.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len() + self.cuts.len()
+    }
+
+    /// Offset of the first stretch.
+    pub(super) fn first(&self) -> Option<u64> {
+        let piece = self.pieces.first_key_value().map(|(start, _)| *start);
+        let cut = self.cuts.first_key_value().map(|(start, _)| *start);
+        piece.into_iter().chain(cut).min()
+    }
+
+    /// Holds a segment's bytes from `offset`, and the `cut` bytes after them that were not recorded.
+    pub(super) fn hold(&mut self, offset: u64, bytes: &[u8], cut: u64) -> Held {
+        let mut held = Held::default();
+        let end = offset + bytes.len() as u64;
+        let mut at = offset;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (taken, news) = self.hold_stretch(at, rest, &mut held.conflict);
+            held.news |= news;
+            at += taken as u64;
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        let known = self
+            .pieces
+            .range(..=end)
+            .next_back()
+            .is_some_and(|(start, piece)| start + piece.len() as u64 > end);
+        if cut > 0 && !known {
+            let length = self.cuts.entry(end).or_default();
+            held.news |= *length < cut;
+            *length = cut.max(*length);
+        }
+        held
+    }
+
+    /// Holds the first bytes of `bytes`, up to where what is held begins or ends; how many, and whether they
+    /// are new. Never takes none of some.
+    fn hold_stretch(&mut self, at: u64, bytes: &[u8], conflict: &mut Option<u64>) -> (usize, bool) {
+        if let Some((start, piece)) = self.pieces.range(..=at).next_back()
+            && let Some(known) = usize::try_from(at - start)
+                .ok()
+                .and_then(|skip| piece.get(skip..))
+                .filter(|known| !known.is_empty())
+        {
+            let both = known.len().min(bytes.len());
+            let differs = known.iter().zip(bytes).position(|(first, second)| first != second);
+            if let Some(place) = differs {
+                conflict.get_or_insert(at + place as u64);
+            }
+            return (both, false);
+        }
+        let room = self.pieces.range(at..).next().map_or(u64::MAX, |(start, _)| start - at);
+        let taken = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        let fresh = bytes.get(..taken).unwrap_or_default();
+        self.bytes += fresh.len();
+        self.pieces.insert(at, fresh.to_vec());
+        (taken, true)
+    }
+
+    /// What comes next when everything below `next` is settled.
+    pub(super) fn release(&mut self, next: u64) -> Option<Released> {
+        while let Some(piece) = self.pieces.first_entry().filter(|piece| *piece.key() <= next) {
+            let (start, mut bytes) = piece.remove_entry();
+            self.bytes -= bytes.len();
+            // What is held fits memory, so its length fits usize.
+            let known = (next - start).min(bytes.len() as u64) as usize;
+            if known < bytes.len() {
+                bytes.drain(..known);
+                return Some(Released::Bytes(bytes));
+            }
+        }
+        while let Some(cut) = self.cuts.first_entry().filter(|cut| *cut.key() <= next) {
+            let (start, length) = cut.remove_entry();
+            let end = start + length;
+            if end > next {
+                let limit = self.pieces.first_key_value().map_or(end, |(piece, _)| end.min(*piece));
+                if limit < end {
+                    self.cuts.insert(limit, end - limit);
+                }
+                return Some(Released::Cut(limit - next));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drained(waiting: &mut Waiting, mut next: u64) -> Vec<(u64, Released)> {
+        let mut all = Vec::new();
+        while let Some(released) = waiting.release(next) {
+            let len = match &released {
+                Released::Bytes(bytes) => bytes.len() as u64,
+                Released::Cut(len) => *len,
+            };
+            all.push((next, released));
+            next += len;
+        }
+        all
+    }
+
+    fn bytes(text: &[u8]) -> Released {
+        Released::Bytes(text.to_vec())
+    }
+
+    #[test]
+    fn the_first_copy_of_a_byte_is_kept_and_the_other_is_told() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.hold(10, b"abcd", 0), Held { news: true, conflict: None });
+        assert_eq!(waiting.hold(10, b"abcd", 0), Held { news: false, conflict: None });
+        assert_eq!(waiting.hold(8, b"..abXd..", 0), Held { news: true, conflict: Some(12) });
+        assert_eq!(waiting.bytes(), 8);
+        let all = drained(&mut waiting, 8);
+        assert_eq!(all, [(8, bytes(b"..")), (10, bytes(b"abcd")), (14, bytes(b".."))]);
+        assert!(waiting.is_empty() && waiting.bytes() == 0);
+    }
+
+    #[test]
+    fn nothing_is_released_before_its_turn() {
+        let mut waiting = Waiting::default();
+        waiting.hold(5, b"x", 3);
+        assert_eq!(waiting.release(4), None);
+        assert_eq!(waiting.first(), Some(5));
+        assert_eq!(drained(&mut waiting, 5), [(5, bytes(b"x")), (6, Released::Cut(3))]);
+    }
+
+    #[test]
+    fn a_whole_copy_fills_what_the_snap_length_cut() {
+        let mut waiting = Waiting::default();
+        waiting.hold(0, b"ab", 6);
+        waiting.hold(4, b"ef", 0);
+        let all = drained(&mut waiting, 0);
+        assert_eq!(all, [(0, bytes(b"ab")), (2, Released::Cut(2)), (4, bytes(b"ef")), (6, Released::Cut(2))]);
+        assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn what_was_delivered_meanwhile_is_dropped() {
+        let mut waiting = Waiting::default();
+        waiting.hold(2, b"cdef", 2);
+        assert_eq!(drained(&mut waiting, 4), [(4, bytes(b"ef")), (6, Released::Cut(2))]);
+        waiting.hold(2, b"cdef", 2);
+        assert_eq!(waiting.release(9), None);
+        assert!(waiting.is_empty() && waiting.bytes() == 0);
+    }
+}
