@@ -1,5 +1,9 @@
 //! A cursor over the bytes of one message: every read says whether there was enough.
 
+/// UTF-16 units kept of a text with a one-byte count, and with a two-byte count.
+const SHORT_TEXT: usize = 255;
+pub(super) const LONG_TEXT: usize = 1024;
+
 /// Bytes still to be read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
@@ -34,17 +38,17 @@ impl<'a> Cursor<'a> {
     /// `B_VARCHAR`: a one-byte count of UTF-16 characters (MS-TDS 2.2.5.1.2).
     pub(super) fn short_text(&mut self) -> Option<String> {
         let count = usize::from(self.u8()?);
-        self.take(count * 2).map(|bytes| utf16(bytes, 256))
+        self.take(count * 2).map(|bytes| utf16(bytes, SHORT_TEXT))
     }
 
     /// `US_VARCHAR`: a two-byte count of UTF-16 characters.
     pub(super) fn text(&mut self) -> Option<String> {
         let count = usize::from(self.u16()?);
-        self.take(count * 2).map(|bytes| utf16(bytes, 1024))
+        self.take(count * 2).map(|bytes| utf16(bytes, LONG_TEXT))
     }
 }
 
-/// UTF-16, little-endian, lossily; at most `most` characters.
+/// UTF-16, little-endian, lossily; at most `most` units.
 pub(super) fn utf16(bytes: &[u8], most: usize) -> String {
     let units = bytes.chunks_exact(2).take(most).map(|pair| match *pair {
         [low, high] => u16::from_le_bytes([low, high]),

@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn printed_as_dot_net_prints_it() {
-        let bytes = [0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF];
+        let bytes =
+            [0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF];
         assert_eq!(format_guid(&bytes), "00112233-4455-6677-8899-aabbccddeeff");
     }
 
@@ -38,5 +39,7 @@ mod tests {
         assert_eq!(parse_guid(plain).as_deref(), Some(plain));
         assert_eq!(parse_guid("00112233-4455-6677-8899"), None);
         assert_eq!(parse_guid("g0112233-4455-6677-8899-aabbccddeeff"), None);
+        assert_eq!(parse_guid("00112233-4455-6677-8899-aabbccddeeff-0"), None);
+        assert_eq!(parse_guid(""), None);
     }
 }

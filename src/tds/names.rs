@@ -142,7 +142,8 @@ pub fn negotiate(client: EncryptionSetting, server: EncryptionSetting) -> Negoti
     }
 }
 
-/// A TDS version as LOGIN7 and LOGINACK carry it (MS-TDS 2.2.6.4, 2.2.7.14).
+/// A TDS version as LOGIN7 (little-endian, MS-TDS 2.2.6.4) and LOGINACK (big-endian, 2.2.7.14) carry it: 0x74000004 is
+/// 7.4. SQL Server 7.0 and 2000 acknowledge with 0x07000000 and 0x07010000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct TdsVersion(pub u32);
 
@@ -156,7 +157,7 @@ impl std::fmt::Display for TdsVersion {
         match self.0 >> 24 {
             0x08 => f.write_str("8.0"),
             major @ 0x70..=0x7F => write!(f, "7.{}", major & 0x0F),
-            major @ (0x04 | 0x05) => write!(f, "{major}.{}", (self.0 >> 16) & 0xFF),
+            major @ (0x04 | 0x05 | 0x07) => write!(f, "{major}.{}", (self.0 >> 16) & 0xFF),
             _ => write!(f, "0x{:08X}", self.0),
         }
     }
@@ -235,6 +236,31 @@ mod tests {
         assert_eq!(TdsVersion(0x0800_0000).to_string(), "8.0");
         assert_eq!(TdsVersion(0x7209_0002).to_string(), "7.2");
         assert_eq!(TdsVersion(0x0500_0000).to_string(), "5.0");
+        assert_eq!(TdsVersion(0x0701_0000).to_string(), "7.1");
+        assert_eq!(TdsVersion(0x0402_0000).to_string(), "4.2");
+        assert_eq!(TdsVersion(0x730B_0003).to_string(), "7.3");
         assert_eq!(TdsVersion(0).to_string(), "0x00000000");
+    }
+
+    #[test]
+    fn no_two_numbers_share_a_name_and_unknown_ones_are_hexadecimal() {
+        let distinct = |name: &dyn Fn(u8) -> Option<&'static str>| {
+            let mut names: Vec<&str> = (0..=u8::MAX).filter_map(name).collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            all == names.len()
+        };
+        assert!(distinct(&|number| PacketType(number).name()));
+        assert!(distinct(&|number| PreloginToken(number).name()));
+        assert!(distinct(&|number| EncryptionSetting(number).name()));
+        assert!(distinct(&|number| TokenType(number).name()));
+        assert!(distinct(&|number| EnvChangeType(number).name()));
+        assert_eq!(PacketType(0x63).to_string(), "0x63");
+        assert_eq!(PacketType(0x12).to_string(), "PRELOGIN");
+        assert_eq!(EncryptionSetting(0x82).to_string(), "0x82");
+        assert_eq!(EncryptionSetting(0x82).base(), EncryptionSetting::NOT_SUP);
+        assert_eq!(TokenType(0xAD).to_string(), "LOGINACK");
+        assert_eq!(EnvChangeType(200).to_string(), "type 200");
     }
 }

@@ -45,7 +45,7 @@ impl PacketHeader {
     }
 
     /// Whether these can be a packet's first bytes: a known type, no unknown status bit, a length that holds
-    /// the header. The largest packet size that can be negotiated is 32767 (MS-TDS 2.2.6.4).
+    /// the header (MS-TDS 2.2.3.1). No upper bound: a peer may send more than it negotiated.
     #[must_use]
     pub const fn is_plausible(&self) -> bool {
         /// End of message, ignore, event notification, reset, reset but keep the transaction.
@@ -70,11 +70,28 @@ mod tests {
     }
 
     #[test]
+    fn every_field_is_where_it_belongs() {
+        let header = PacketHeader::parse(&[4, 0x08, 0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC, 0xFF]).unwrap();
+        let expected = PacketHeader {
+            kind: PacketType::RESPONSE,
+            status: 0x08,
+            length: 0x1234,
+            spid: 0x5678,
+            packet_id: 0x9A,
+            window: 0xBC,
+        };
+        assert_eq!(header, expected);
+        assert!(!header.ends_message());
+    }
+
+    #[test]
     fn lengths_and_types_decide_plausibility() {
         let of = |bytes: [u8; 8]| PacketHeader::parse(&bytes).unwrap().is_plausible();
         assert!(!of([18, 1, 0, 7, 0, 0, 1, 0]));
         assert!(of([18, 1, 0, 8, 0, 0, 1, 0]));
         assert!(!of([99, 1, 0, 8, 0, 0, 1, 0]));
         assert!(!of([18, 0x80, 0, 8, 0, 0, 1, 0]));
+        assert!(!of([18, 1, 0, 0, 0, 0, 1, 0]));
+        assert!(of([18, 0x1F, 0xFF, 0xFF, 0, 0, 1, 0]));
     }
 }

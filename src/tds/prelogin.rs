@@ -30,7 +30,7 @@ pub struct Prelogin {
     pub instance: Option<String>,
     /// INSTOPT of a response: 0 match, 1 mismatch.
     pub instance_mismatch: Option<bool>,
-    /// THREADID: the client's thread (request only).
+    /// THREADID: the client's thread (request only); little-endian, as drivers send it.
     pub thread_id: Option<u32>,
     /// MARS: 1 wants it or grants it.
     pub mars: Option<bool>,
@@ -46,7 +46,8 @@ pub struct Prelogin {
     pub nonce: bool,
     /// Option tokens in the order sent, known or not: a hint of who the client is.
     pub tokens: Vec<u8>,
-    /// The bytes ended before the message did.
+    /// The bytes ended inside the option list. A value whose bytes are not there is `malformed`: the message does
+    /// not say its own length.
     pub truncated: bool,
     /// The first thing that was malformed.
     pub malformed: Option<Malformed>,
@@ -115,13 +116,19 @@ impl Prelogin {
             (PreloginToken::VERSION, _) => {
                 self.malformed.get_or_insert(Malformed { what: "VERSION shorter than 6 bytes", at });
             }
+            (PreloginToken::ENCRYPTION | PreloginToken::MARS | PreloginToken::FEDAUTHREQUIRED, []) => {
+                self.malformed.get_or_insert(Malformed { what: "option without its byte", at });
+            }
             (PreloginToken::ENCRYPTION, [setting, ..]) => self.encryption = Some(EncryptionSetting(*setting)),
-            (PreloginToken::INSTOPT, [answer, ..]) if from_server => self.instance_mismatch = Some(*answer != 0),
+            (PreloginToken::INSTOPT, answer) if from_server => {
+                self.instance_mismatch = answer.first().map(|answer| *answer != 0);
+            }
             (PreloginToken::INSTOPT, name) => {
                 let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
                 let name = String::from_utf8_lossy(name.get(..end.min(256)).unwrap_or_default());
                 self.instance = Some(name.into_owned());
             }
+            // A server answers THREADID and TRACEID with no bytes.
             (PreloginToken::THREADID, value) => {
                 self.thread_id = value.first_chunk().map(|four| u32::from_le_bytes(*four));
             }
@@ -189,19 +196,86 @@ mod tests {
     }
 
     #[test]
-    fn a_server_answers_the_instance_with_a_byte() {
-        let response = Prelogin::parse(&message(&[(0, &[16, 0, 3, 0xE8, 0, 0]), (2, &[1])]), true);
-        assert_eq!(response.version.unwrap().to_string(), "16.0.1000");
-        assert_eq!(response.instance_mismatch, Some(true));
+    fn a_servers_answer_is_read() {
+        let options: [(u8, &[u8]); 7] =
+            [(0, &[16, 0, 3, 0xE8, 6, 0]), (1, &[0x81]), (2, &[1]), (3, &[]), (4, &[0]), (5, &[]), (6, &[1])];
+        let expected = Prelogin {
+            version: Some(ProductBuild { major: 16, minor: 0, build: 1000, sub_build: 6 }),
+            encryption: Some(EncryptionSetting::CLIENT_CERT_ON),
+            instance_mismatch: Some(true),
+            mars: Some(false),
+            fed_auth_required: Some(1),
+            tokens: vec![0, 1, 2, 3, 4, 5, 6],
+            ..Prelogin::default()
+        };
+        assert_eq!(Prelogin::parse(&message(&options), true), expected);
+        assert_eq!(expected.version.unwrap().to_string(), "16.0.1000.6");
+        assert_eq!(Prelogin::parse(&message(&[(2, &[0])]), true).instance_mismatch, Some(false));
+        let empty = Prelogin::parse(&message(&[(2, &[])]), true);
+        assert_eq!((empty.instance_mismatch, empty.instance), (None, None));
     }
 
     #[test]
-    fn cut_at_every_byte_it_is_truncated_or_malformed() {
-        let whole = request();
-        for cut in 0..whole.len() {
-            let prelogin = Prelogin::parse(&whole[..cut], false);
-            assert!(prelogin.truncated || prelogin.malformed.is_some(), "cut at {cut}");
+    fn unknown_and_repeated_options_are_kept_as_tokens() {
+        let prelogin =
+            Prelogin::parse(&message(&[(0, &[1, 2, 0, 3, 4, 0]), (0x20, &[9; 3]), (0x20, &[])]), false);
+        assert_eq!(prelogin.tokens, [0, 0x20, 0x20]);
+        assert_eq!((prelogin.malformed, prelogin.truncated), (None, false));
+        assert_eq!(Prelogin::parse(&[0xFF], true), Prelogin::default());
+    }
+
+    #[test]
+    fn values_too_short_are_malformed_and_the_others_stand() {
+        for short in [(0, &[16_u8, 0, 3, 0xE8, 6][..]), (1, &[]), (4, &[]), (6, &[])] {
+            let prelogin = Prelogin::parse(&message(&[short, (7, &[0; 32])]), true);
+            assert!(prelogin.malformed.is_some_and(|malformed| malformed.at == 0), "{short:?}");
+            assert!(prelogin.version.is_none() && prelogin.encryption.is_none() && prelogin.nonce);
         }
+        let half = Prelogin::parse(&message(&[(3, &[1, 2, 3]), (5, &[7; 35])]), false);
+        assert_eq!((half.thread_id, half.activity_sequence), (None, None));
+        assert_eq!((half.client_connection_id, half.activity_id), (Some([7; 16]), Some([7; 16])));
+    }
+
+    #[test]
+    fn cut_at_every_byte_what_was_there_is_right() {
+        let whole = request();
+        let expected = Prelogin::parse(&whole, false);
+        for cut in 0..whole.len() {
+            let read = Prelogin::parse(&whole[..cut], false);
+            assert!(read.truncated || read.malformed.is_some(), "cut at {cut}");
+            assert!(expected.tokens.starts_with(&read.tokens), "cut at {cut}");
+            assert!(read.version.is_none() || read.version == expected.version, "cut at {cut}");
+            assert!(read.encryption.is_none() || read.encryption == expected.encryption, "cut at {cut}");
+            assert!(read.instance.is_none() || read.instance == expected.instance, "cut at {cut}");
+            assert!(read.thread_id.is_none() || read.thread_id == expected.thread_id, "cut at {cut}");
+            assert!(read.activity_id.is_none() || read.activity_id == expected.activity_id, "cut at {cut}");
+            assert!(!read.nonce, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn lengths_and_offsets_off_by_one_touch_their_option_only() {
+        let whole = request();
+        for option in 0..8 {
+            for (field, delta) in [(2, 1_u8), (2, 0xFF), (4, 1), (4, 0xFF)] {
+                let mut changed = whole.clone();
+                let at = option * 5 + field;
+                changed[at] = changed[at].wrapping_add(delta);
+                let read = Prelogin::parse(&changed, false);
+                assert_eq!(read.tokens, [0, 1, 2, 3, 4, 5, 6, 7]);
+                assert!(option == 0 || read.version.unwrap().to_string() == "18.6.2.1");
+                assert!(option == 1 || read.encryption == Some(EncryptionSetting::ON));
+                assert!(option == 2 || read.instance.as_deref() == Some("INST1"));
+                assert!(option == 5 || read.activity_sequence == Some(0x2322_2120));
+            }
+        }
+        // The last value one byte longer than the message.
+        let mut long = whole;
+        long[39] += 1;
+        assert_eq!(
+            Prelogin::parse(&long, false).malformed,
+            Some(Malformed { what: "option outside the message", at: 35 })
+        );
     }
 
     #[test]

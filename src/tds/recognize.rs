@@ -90,7 +90,9 @@ fn client_sslv2(bytes: &[u8]) -> Guess {
 fn smp(bytes: &[u8]) -> Guess {
     match SmpHeader::parse(bytes) {
         Some(header) if header.is_plausible() => Guess::Tds,
-        None if bytes.len() < SMP_HEADER_LEN && matches!(bytes.get(1), None | Some(1 | 2 | 4 | 8)) => Guess::NeedMore,
+        None if bytes.len() < SMP_HEADER_LEN && matches!(bytes.get(1), None | Some(1 | 2 | 4 | 8)) => {
+            Guess::NeedMore
+        }
         _ => Guess::No(service(bytes)),
     }
 }
@@ -171,7 +173,9 @@ fn all_headers_begin(body: &[u8]) -> Option<bool> {
     let total = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
     let first = u32::from_le_bytes([*h0, *h1, *h2, *h3]);
     let kind = u16::from_le_bytes([*k0, *k1]);
-    Some((ALL_HEADERS..=1024).contains(&total) && (18..=total - 4).contains(&first) && (1..=3).contains(&kind))
+    Some(
+        (ALL_HEADERS..=1024).contains(&total) && (18..=total - 4).contains(&first) && (1..=3).contains(&kind),
+    )
 }
 
 fn server_packet(bytes: &[u8]) -> Guess {
@@ -229,8 +233,9 @@ fn service(bytes: &[u8]) -> Service {
         [0x14..=0x17, 3, 0..=4, ..] => Service::Tls,
         // Packet length 3, number 0, protocol 10 or error 0xFF.
         [_, _, 0, 0, 10 | 0xFF, ..] => Service::MySql,
-        // Authentication request or error, with a four-byte length.
-        [b'R' | b'E', 0, 0, _, ..] | [b'N' | b'S'] => Service::Postgres,
+        // Authentication request or error, with a four-byte length; or one byte, no TLS here. ("S", TLS follows, may
+        // as well begin an SMP frame.)
+        [b'R' | b'E', 0, 0, _, ..] | [b'N'] => Service::Postgres,
         _ => Service::Unknown,
     }
 }
@@ -283,7 +288,10 @@ mod tests {
             ("HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n"),
             ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n"),
             ("TPKT of RDP", &[3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0]),
-            ("TPKT, other", &[3, 0, 0, 22, 17, 0xE0, 0, 0, 0, 0, 0, 0xC1, 2, 1, 0, 0xC2, 2, 1, 2, 0xC0, 1, 10]),
+            (
+                "TPKT, other",
+                &[3, 0, 0, 22, 17, 0xE0, 0, 0, 0, 0, 0, 0xC1, 2, 1, 0, 0xC2, 2, 1, 2, 0xC0, 1, 10],
+            ),
             ("SMB", &[0, 0, 0, 0x85, 0xFF, b'S', b'M', b'B', 0x72, 0, 0, 0, 0, 0x18, 0x53]),
             ("Modbus", &[0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 10]),
             ("DNS over TCP", &[0, 0x1D, 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
@@ -303,8 +311,75 @@ mod tests {
         }
     }
 
+    /// A beginning that is TDS needs more until it is told; no byte of it is taken for something else.
+    fn told_at(recognize: fn(&[u8]) -> Guess, bytes: &[u8], verdict: Guess) -> usize {
+        let told = (0..=bytes.len()).find(|cut| recognize(&bytes[..*cut]) != Guess::NeedMore);
+        let told = told.unwrap_or_else(|| panic!("never told: {bytes:?}"));
+        for cut in told..=bytes.len() {
+            assert_eq!(recognize(&bytes[..cut]), verdict, "cut at {cut}");
+        }
+        told
+    }
+
+    #[test]
+    fn every_message_is_told_as_soon_as_it_can_be() {
+        let mut login = vec![16, 1, 0, 0x66, 0, 0, 1, 0, 94, 0, 0, 0, 4, 0, 0, 0x74];
+        login.extend([0; 86]);
+        assert_eq!(told_at(recognize_client, &login, Guess::Tds), 16);
+        assert_eq!(told_at(recognize_client, &prelogin(), Guess::Tds), 13);
+        assert_eq!(told_at(recognize_client, &[18, 1, 0, 200, 0, 0, 0, 0, 0x16, 3, 1, 0], Guess::Tds), 10);
+        assert_eq!(told_at(recognize_client, &[0x16, 3, 1, 0, 80, 1, 0, 0], Guess::Tls), 6);
+        assert_eq!(told_at(recognize_client, &[0x80, 46, 1, 3, 1, 0], Guess::Tls), 4);
+        assert_eq!(told_at(recognize_client, &[0x80, 46, 1, 0, 2, 0], Guess::Tls), 5);
+        let smp = [0x53, 8, 1, 0, 24, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 1, 1];
+        assert_eq!(told_at(recognize_client, &smp, Guess::Tds), 16);
+        assert_eq!(told_at(recognize_server, &smp, Guess::Tds), 16);
+        let mut legacy = vec![2, 1, 2, 0, 0, 0, 0, 0];
+        legacy.extend([&b"HOST"[..], &[0; 26], &[4], &[0; 30], &[30]].concat());
+        assert_eq!(recognize_client(&legacy), Guess::Tds);
+        assert_eq!(told_at(recognize_server, &[4, 1, 0, 21, 0, 60, 1, 0, 0xFD, 0, 0, 0], Guess::Tds), 11);
+        assert_eq!(told_at(recognize_server, &[0x15, 3, 1, 0, 2, 2, 40], Guess::Tls), 3);
+    }
+
+    #[test]
+    fn fields_that_no_peer_sends_are_refused() {
+        let login = |length: u32, version: u32, packet: u16| {
+            let mut bytes = vec![16, 1, 0, 0, 0, 0, 1, 0];
+            bytes[2..4].copy_from_slice(&packet.to_be_bytes());
+            bytes.extend(length.to_le_bytes());
+            bytes.extend(version.to_le_bytes());
+            recognize_client(&bytes)
+        };
+        assert_eq!(login(200, 0x7400_0004, 208), Guess::Tds);
+        assert_eq!(login(9000, 0x0800_0000, 4096), Guess::Tds);
+        assert_eq!(login(199, 0x7400_0004, 208), Guess::No(Service::Unknown));
+        assert_eq!(login(85, 0x7400_0004, 93), Guess::No(Service::Unknown));
+        assert_eq!(login(200, 0x7500_0000, 208), Guess::No(Service::Unknown));
+        assert_eq!(login(0xFFFF_FFFF, 0x7400_0004, 208), Guess::No(Service::Unknown));
+        // PRELOGIN: status, length beyond the first packet size, packet number, window, VERSION's length and offset.
+        for (at, value) in [(1, 2), (2, 0x10), (6, 2), (7, 1), (8, 1), (10, 5), (12, 7), (10, 25)] {
+            let mut changed = prelogin();
+            changed[at] = value;
+            assert_eq!(recognize_client(&changed), Guess::No(Service::Unknown), "byte {at} as {value}");
+        }
+        assert_eq!(recognize_client(&[6, 1, 0, 9, 0, 0, 1, 0]), Guess::No(Service::Unknown));
+        assert_eq!(recognize_client(&[0x16, 3, 1, 0, 80, 2]), Guess::No(Service::Tls));
+        assert_eq!(
+            recognize_client(&[0x53, 1, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0]),
+            Guess::No(Service::Unknown)
+        );
+        // ALL_HEADERS: total 21, header 17, header above the total, kind 4.
+        for (total, header, kind) in [(21, 18, 2), (22, 17, 2), (22, 19, 2), (22, 18, 4)] {
+            let batch = [1, 1, 0, 60, 0, 0, 1, 0, total, 0, 0, 0, header, 0, 0, 0, kind, 0];
+            assert_eq!(recognize_client(&batch), Guess::No(Service::Unknown), "{batch:?}");
+        }
+    }
+
     #[test]
     fn services_are_named() {
+        assert_eq!(recognize_server(&[0x4A, 0, 0, 0, 10, b'8', b'.']), Guess::No(Service::MySql));
+        assert_eq!(recognize_server(b"E\0\0\0\x5fSERROR"), Guess::No(Service::Postgres));
+        assert_eq!(recognize_server(b"N"), Guess::No(Service::Postgres));
         assert_eq!(recognize_server(b"HTTP/1.1 400 Bad Request"), Guess::No(Service::Http));
         assert_eq!(recognize_server(b"SSH-2.0-x"), Guess::No(Service::Ssh));
         assert_eq!(recognize_server(b"220 mail ESMTP"), Guess::No(Service::Smtp));

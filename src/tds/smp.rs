@@ -72,5 +72,24 @@ mod tests {
         assert!(header.is_plausible());
         assert!(!SmpHeader { length: 17, ..header }.is_plausible());
         assert!(!SmpHeader { flags: SmpHeader::DATA, ..header }.is_plausible());
+        assert!(!SmpHeader { length: 15, ..header }.is_plausible());
+        assert!(!SmpHeader { flags: SmpHeader::SYN | SmpHeader::FIN, ..header }.is_plausible());
+    }
+
+    #[test]
+    fn every_field_is_little_endian() {
+        let bytes = [0x53, 8, 0x34, 0x12, 0x18, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 4, 3, 2, 1, 0xFF];
+        let expected = SmpHeader {
+            flags: SmpHeader::DATA,
+            session: 0x1234,
+            length: 24,
+            sequence: 0x1234_5678,
+            window: 0x0102_0304,
+        };
+        assert_eq!(SmpHeader::parse(&bytes), Some(expected));
+        assert!(expected.is_plausible());
+        assert!(SmpHeader { length: 16 + 0xFFFF, ..expected }.is_plausible());
+        assert!(!SmpHeader { length: 17 + 0xFFFF, ..expected }.is_plausible());
+        assert!(SmpHeader::parse(&[0x54; 16]).is_none());
     }
 }
