@@ -6,7 +6,7 @@ use crate::facts::{
     AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, LoadWindow,
     LoginCounts, LoginProof, Moment, Seen, ServerFacts, Side, Time,
 };
-use crate::tls::KeyExchange;
+use crate::tls::{CipherSuite, KeyExchange, ProtocolVersion};
 
 /// Windows of load kept for a server; when more are needed the windows become twice as long.
 const WINDOWS: usize = 512;
@@ -78,8 +78,13 @@ pub(super) fn learn_dialogue(server: &mut ServerFacts, connection: &ConnectionFa
     }
     if let Some(hello) = &tls.server {
         earliest(&mut server.spoke_tds, hello.moment);
-        see(&mut server.accepts.versions, hello.version, hello.moment);
-        see(&mut server.accepts.suites, hello.cipher_suite, hello.moment);
+        // A cut ServerHello of TLS 1.3 looks like one of TLS 1.2, and may lack its suite.
+        if !hello.truncated || hello.version < ProtocolVersion::TLS12 {
+            see(&mut server.accepts.versions, hello.version, hello.moment);
+        }
+        if !hello.truncated || hello.cipher_suite != CipherSuite::default() {
+            see(&mut server.accepts.suites, hello.cipher_suite, hello.moment);
+        }
         if let Some(group) = hello.group {
             see(&mut server.accepts.groups, group, hello.moment);
         }

@@ -123,7 +123,7 @@ pub struct ServerHelloFacts {
     pub moment: Moment,
     /// Version chosen.
     pub version: ProtocolVersion,
-    /// Suite chosen.
+    /// Suite chosen; `TLS_NULL_WITH_NULL_NULL` when it stands in what the capture cut.
     pub cipher_suite: CipherSuite,
     /// Group chosen, in ServerHello or ServerKeyExchange.
     pub group: Option<NamedGroup>,
@@ -135,6 +135,8 @@ pub struct ServerHelloFacts {
     /// The random says that the server could do more (RFC 8446 4.1.3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downgrade_sentinel: Option<ProtocolVersion>,
+    /// The capture cut it: what is missing is not known, the version included when it stands in an extension.
+    pub truncated: bool,
 }
 
 /// The server's certificates.

@@ -22,7 +22,7 @@ declare_rule! {
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let hello = connection.tls.server.as_ref()?;
-    if connection.phase < Phase::HandshakeDone {
+    if connection.phase < Phase::HandshakeDone || hello.truncated {
         return None;
     }
     let suite = hello.cipher_suite;

@@ -47,6 +47,9 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
     }
     let (after, since) = last_step(connection);
     let alert = phrase::fatal_alert(connection, Side::Server);
+    if alert.is_none() && phrase::spoke_unheard(connection, Side::Client, since) {
+        return None; // it may have been the client's alert or login
+    }
     let detail = format!(
         "The server {} after {after}{}.",
         phrase::ended_how(connection),
@@ -83,6 +86,9 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
     }
     let (after, since) = last_step(connection);
     let alert = phrase::fatal_alert(connection, Side::Client);
+    if alert.is_none() && phrase::spoke_unheard(connection, Side::Server, since) {
+        return None; // it may have been the server's alert
+    }
     let unusual = if connection.tls.unusual_flight {
         " The server sent its handshake in several TDS messages, which SQL Server never does: some clients take the first for all of it."
     } else {
@@ -105,6 +111,13 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
     }
     let chosen = connection.tls.server.as_ref().map(|hello| hello.version);
     if let Some(version) = chosen.filter(|version| *version < crate::tls::ProtocolVersion::TLS12) {
+        let listed = connection.tls.client.as_ref().is_some_and(|hello| hello.offer.versions_listed);
+        if !listed {
+            verdict = verdict.candidate(
+                "no-common-tls-version",
+                format!("the client names only its highest version; its policy may not allow {version}"),
+            );
+        }
         verdict = verdict.candidate(
             "no-common-signature-algorithm",
             format!("with {version} the server signs with MD5 and SHA-1, which current clients refuse at their security level"),

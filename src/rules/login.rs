@@ -251,6 +251,9 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
         Phase::HandshakeDone => ("the TLS handshake, before its login", connection.tls.client_finished),
         _ => ("its login, before the answer", connection.tds.login.as_ref().map(|login| login.moment)),
     };
+    if phrase::spoke_unheard(connection, Side::Server, since) {
+        return None;
+    }
     let detail = format!("The client {} after {after}; the server owed it nothing, or had no time to answer.", phrase::ended_how(connection));
     let mut verdict = Verdict::new(Confidence::Likely, detail)
         .evidence(since.map(|at| Evidence::new(at, "", after)))

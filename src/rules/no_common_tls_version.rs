@@ -85,7 +85,8 @@ fn refused_by_client(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let hello = connection.tls.client.as_ref()?;
     let chosen = connection.tls.server.as_ref()?;
-    if !phrase::ended_by(connection, Side::Client) || connection.tls.client_key.is_some() {
+    let cut = chosen.truncated && chosen.version >= ProtocolVersion::TLS12;
+    if cut || !phrase::ended_by(connection, Side::Client) || connection.tls.client_key.is_some() {
         return None;
     }
     let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);

@@ -206,6 +206,16 @@ pub(super) fn heard_both(connection: &ConnectionFacts) -> bool {
     connection.tcp.client.packets > 0 && connection.tcp.server.packets > 0
 }
 
+/// Whether one side said something after `since` of which the capture lacks bytes: then what it did not say is not
+/// known.
+pub(super) fn spoke_unheard(connection: &ConnectionFacts, side: Side, since: Option<Moment>) -> bool {
+    let half = match side {
+        Side::Client => &connection.tcp.client,
+        Side::Server => &connection.tcp.server,
+    };
+    half.missing > 0 && half.last_data > since
+}
+
 /// How sure it is that the end whose name the closing packet bears sent it: a RST is easily sent in another's
 /// name, and where a device is known to do so nothing but its TTL speaks against it.
 pub(super) fn closer(case: &Case<'_>) -> Confidence {

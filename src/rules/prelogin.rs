@@ -83,6 +83,9 @@ declare_rule! {
     };
 }
 
+/// From here on the wait itself is worth telling, in nanoseconds: a server that refuses does so at once.
+const LONG: i64 = 1_000_000_000;
+
 fn closed_by_server(case: &Case<'_>) -> bool {
     let connection = case.connection;
     phrase::ended_by(connection, Side::Server) && matches!(connection.ended.how, EndedHow::Fin | EndedHow::Reset)
@@ -102,7 +105,9 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
         _ => ("right after answering PRELOGIN", Confidence::Likely),
     };
     let since = connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment).or(connection.tcp.established);
-    let mut verdict = Verdict::new(confidence, format!("The server {} {when}.", phrase::ended_how(connection)))
+    let waited = connection.ended.at.zip(since).map_or(0, |(end, since)| end.time.since(since.time));
+    let later = if waited >= LONG { format!(", {} later", phrase::duration(waited)) } else { String::new() };
+    let mut verdict = Verdict::new(confidence, format!("The server {} {when}{later}.", phrase::ended_how(connection)))
         .application(PRE_LOGIN_10054)
         .evidence(prelogin_line(case))
         .evidence(phrase::ending(connection, since));

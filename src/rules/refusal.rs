@@ -32,6 +32,11 @@ impl<'a> Refusal<'a> {
         let connection = case.connection;
         let hello = connection.tls.client.as_ref()?;
         let by_server = phrase::ended_by(connection, Side::Server);
+        let alert = phrase::fatal_alert(connection, Side::Server);
+        // Its ServerHello may stand in what the capture lacks.
+        if alert.is_none() && phrase::spoke_unheard(connection, Side::Server, Some(hello.moment)) {
+            return None;
+        }
         let answered = connection.tds.other_service.is_some()
             || (connection.tds.strict && connection.tds.response.is_some());
         if connection.phase != Phase::ClientHello || !by_server || answered {
@@ -40,7 +45,7 @@ impl<'a> Refusal<'a> {
         Some(Self {
             hello,
             server: case.server,
-            alert: phrase::fatal_alert(connection, Side::Server),
+            alert,
             strict: connection.tds.strict,
         })
     }

@@ -26,6 +26,8 @@ pub(super) struct Dialogue {
     pub(super) session_id: Vec<u8>,
     /// A clear TDS version granted or asked for, for reading tokens.
     pub(super) tds_version: crate::tds::TdsVersion,
+    /// The server's first words when it spoke before the client did, which a SQL Server never does.
+    pub(super) early_words: Option<(Moment, Vec<u8>)>,
     /// Attempts to go on after the login was answered with a route elsewhere or an error do not count.
     pub(super) answered_login: Option<Moment>,
 }

@@ -5,7 +5,7 @@ use super::encrypted::ACCEPTANCE_LEN;
 use super::signals::{IcmpSignal, Reset, Signals};
 use super::story::Story;
 use super::{Dir, Key, moment, side_of};
-use crate::decode::IcmpReason;
+use crate::stream::IcmpReason;
 use crate::facts::{
     ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
     Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
@@ -51,7 +51,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) ->
     let ended = if phase < Phase::LoggedIn { self::ended(&tcp, &tls, [None; 2]) } else { ended };
     let end = ended.at.map_or(over.now, |at| at.time);
     let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end)
-        .filter(|owed| heard(&tcp, owed.by) && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify));
+        .filter(|owed| heard(&tcp, owed.by) && !answered_unseen(&tcp, owed) && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify));
     let ended = silence(ended, owed.as_ref());
     let died_in_key_exchange =
         phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none();
@@ -87,6 +87,13 @@ fn heard(tcp: &TcpFacts, side: Side) -> bool {
         Side::Client => tcp.client.packets > 0,
         Side::Server => tcp.server.packets > 0 || unanswered_syn,
     }
+}
+
+/// Whether the side that owes sent payload after it was asked, in a stream of which the capture lacks bytes: then
+/// what it sent may have been the answer.
+fn answered_unseen(tcp: &TcpFacts, owed: &Owed) -> bool {
+    let half = if owed.by == Side::Client { &tcp.client } else { &tcp.server };
+    half.missing > 0 && half.last_data.is_some_and(|at| at > owed.since)
 }
 
 /// When the client left, if it was the one that ended it: what the server sent later it never took.

@@ -152,6 +152,7 @@ impl Dialogue {
             alpn: hello.alpn.clone(),
             extended_master_secret: hello.extended_master_secret,
             downgrade_sentinel: hello.downgrade_sentinel,
+            truncated: hello.truncated,
         });
     }
 

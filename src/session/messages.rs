@@ -54,6 +54,11 @@ impl Dialogue {
         self.note_malformed(prelogin.malformed.map(|what| ("PRELOGIN", what)));
         if self.facts.prelogin.is_none() {
             self.facts.prelogin = Some(prelogin_facts(&prelogin, at));
+            if let Some((spoken, words)) = self.early_words.take()
+                && self.other_service(&words, spoken)
+            {
+                self.story.push(Side::Server, "??", spoken);
+            }
         }
     }
 
@@ -188,7 +193,10 @@ impl Dialogue {
             return;
         }
         let asked = self.facts.prelogin.is_some() || self.facts.strict || self.tls.client.is_some();
-        if asked && self.other_service(bytes, at) {
+        if !asked {
+            let shown = bytes.get(..STRANGE_BYTES.min(bytes.len())).unwrap_or_default();
+            self.early_words.get_or_insert_with(|| (at, shown.to_vec()));
+        } else if self.other_service(bytes, at) {
             self.story.push(side, "??", at);
         }
     }

@@ -190,6 +190,6 @@ fn side_of(client: Dir, dir: Dir) -> Side {
     if client == dir { Side::Client } else { Side::Server }
 }
 
-fn moment(at: crate::decode::At) -> Moment {
+fn moment(at: crate::stream::At) -> Moment {
     Moment { time: Time(at.time), at: At { file: at.file, frame: at.frame } }
 }

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use super::{Dir, Event, Moment, Signal};
-use crate::decode::IcmpReason;
+use crate::stream::IcmpReason;
 use crate::stream::ResetShape;
 
 /// RST packets kept.

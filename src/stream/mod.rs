@@ -15,6 +15,8 @@ mod table;
 mod tests;
 mod waiting;
 
+/// What events carry of the layer below.
+pub use crate::decode::{At, IcmpReason};
 pub use event::{
     Closed, Dir, Event, GapReason, HalfSummary, Handler, Interest, Key, Limits, Previous, ResetShape, Signal,
     TableCounts,
