@@ -53,8 +53,8 @@ impl Dialogue {
 
     /// A handshake message that the capture cut is read as far as it was seen.
     fn cut_message(&mut self, lane: &Lane, side: Side, at: Moment) {
-        let Some((kind, body)) = lane.partial() else { return };
-        let known = match kind {
+        let Some(partial) = lane.partial() else { return };
+        let known = match partial.kind {
             HandshakeType::CLIENT_HELLO => {
                 side == Side::Server || self.tls.client.as_ref().is_some_and(|hello| hello.truncated)
             }
@@ -63,8 +63,7 @@ impl Dialogue {
             _ => true,
         };
         if !known {
-            let body = body.to_vec();
-            self.handshake_message(side, kind, &body, true, at);
+            self.handshake_message(side, partial.kind, partial.body, partial.declared_len, at);
         }
     }
 

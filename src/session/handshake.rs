@@ -9,7 +9,7 @@ use crate::facts::{
 };
 use crate::tds::Negotiated;
 use crate::tls::{
-    ClientHello, ClientKeyExchange, HandshakeType, KeyExchange, ProtocolVersion, ServerHello,
+    ClientHello, ClientKeyExchange, HandshakeType, KeyExchange, Malformed, ProtocolVersion, ServerHello,
     ServerKeyExchange, TlsEvent, parse_certificate_list,
 };
 
@@ -19,7 +19,10 @@ const ALERTS: usize = 8;
 impl Dialogue {
     pub(super) fn tls_event(&mut self, side: Side, event: &TlsEvent<'_>, at: Moment) {
         match event {
-            TlsEvent::Handshake { kind, body, .. } => self.handshake_message(side, *kind, body, false, at),
+            TlsEvent::Handshake { kind, body, .. } => {
+                let declared = u32::try_from(body.len()).unwrap_or(u32::MAX);
+                self.handshake_message(side, *kind, body, declared, at);
+            }
             TlsEvent::EncryptedHandshake { .. } => self.finished(side, at),
             TlsEvent::ChangeCipherSpec => self.change_cipher_spec(side, at),
             TlsEvent::Alert(alert) => {
@@ -46,17 +49,17 @@ impl Dialogue {
         side: Side,
         kind: HandshakeType,
         body: &[u8],
-        cut: bool,
+        declared_len: u32,
         at: Moment,
     ) {
+        let cut = (body.len() as u64) < u64::from(declared_len);
         match (side, kind) {
             (Side::Client, HandshakeType::CLIENT_HELLO) => {
-                let declared = u32::try_from(body.len()).unwrap_or(u32::MAX);
-                let mut hello = ClientHello::parse(body, declared);
-                hello.truncated |= cut;
-                self.client_hello(&hello, at);
+                self.client_hello(&ClientHello::parse(body, declared_len), at);
             }
-            (Side::Server, HandshakeType::SERVER_HELLO) => self.server_hello(&ServerHello::parse(body), at),
+            (Side::Server, HandshakeType::SERVER_HELLO) => {
+                self.server_hello(&ServerHello::parse(body, declared_len), at);
+            }
             (Side::Server, HandshakeType::CERTIFICATE) => self.certificate(body, cut, at),
             (Side::Server, HandshakeType::SERVER_KEY_EXCHANGE) => self.server_key(body, at),
             (Side::Server, HandshakeType::CERTIFICATE_REQUEST) => {
@@ -90,6 +93,7 @@ impl Dialogue {
         if self.tls.server.is_some() {
             return; // a renegotiation, or a second connection's bytes: the first handshake is what counts
         }
+        self.note_malformed_hello("ClientHello", hello.malformed);
         self.session_id.clone_from(&hello.session_id);
         let versions = hello.supported_versions.clone().unwrap_or_else(|| vec![hello.legacy_version]);
         let offer = Offer {
@@ -116,7 +120,8 @@ impl Dialogue {
             segments: self.hello_segments,
             offers_resumption: resumes,
             after_retry: self.tls.retry.is_some(),
-            truncated: hello.truncated,
+            // A list that could not be read must not look like an offer without it.
+            truncated: hello.truncated || hello.malformed.is_some(),
         });
         self.hello_segments = 0;
     }
@@ -131,6 +136,7 @@ impl Dialogue {
         if self.tls.server.is_some() {
             return;
         }
+        self.note_malformed_hello("ServerHello", hello.malformed);
         let echoed = !hello.session_id.is_empty() && hello.session_id == self.session_id;
         self.tls.resumed = if hello.version == ProtocolVersion::TLS13 { hello.pre_shared_key } else { echoed };
         self.tls.server = Some(ServerHelloFacts {
@@ -142,6 +148,14 @@ impl Dialogue {
             extended_master_secret: hello.extended_master_secret,
             downgrade_sentinel: hello.downgrade_sentinel,
         });
+    }
+
+    fn note_malformed_hello(&mut self, message: &str, malformed: Option<Malformed>) {
+        if let Some(what) = malformed {
+            self.tls
+                .malformed
+                .get_or_insert_with(|| format!("{message}: {} at byte {}", what.what, what.at));
+        }
     }
 
     fn certificate(&mut self, body: &[u8], cut: bool, at: Moment) {

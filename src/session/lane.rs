@@ -6,7 +6,7 @@
 //! can be taken for a header (MS-TDS 2.2.3.1, 3.2.5.2; MC-SMP 2.2.1.1).
 
 use crate::tds::{PACKET_HEADER_LEN, PacketHeader, PacketType, SMP_HEADER_LEN, SmpHeader};
-use crate::tls::{RecordReader, TlsEvent, starts_like_record};
+use crate::tls::{PartialMessage, RecordReader, TlsEvent, starts_like_record};
 
 /// Payload kept of one TDS message. LOGIN7 with a large SSPI blob is longer, but its strings come first
 /// (MS-TDS 2.2.6.4); the tokens that end a login or a session come first in a response.
@@ -130,7 +130,7 @@ impl Lane {
     }
 
     /// The handshake message that is not complete, as far as it was seen.
-    pub(super) fn partial(&self) -> Option<(crate::tls::HandshakeType, &[u8])> {
+    pub(super) fn partial(&self) -> Option<PartialMessage<'_>> {
         self.tls.partial()
     }
 

@@ -2,14 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use x509_parser::asn1_rs::Tag;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::public_key::PublicKey as ParsedKey;
 use x509_parser::signature_algorithm::SignatureAlgorithm;
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue};
 
 use super::cursor::Cursor;
 use super::{Malformed, SignatureScheme};
 
+/// Length of the list's own length field (RFC 5246 7.4.2).
+const LIST_LENGTH: usize = 3;
 /// Certificates read of one chain.
 const CHAIN: usize = 16;
 /// Names read of one certificate.
@@ -26,7 +29,7 @@ pub struct CertificateInfo {
     pub issuer: String,
     /// Common name of the subject.
     pub subject_cn: Option<String>,
-    /// Serial number, in hexadecimal.
+    /// Serial number, in hexadecimal, its bytes separated by colons.
     pub serial: String,
     /// Start of validity, seconds since 1970.
     pub not_before: i64,
@@ -108,31 +111,32 @@ impl CertificateInfo {
     }
 }
 
-/// Reads the body of a Certificate message (TLS 1.2 and older); leaf first. What cannot be read as X.509 ends it.
+/// Reads the body of a Certificate message (TLS 1.2 and older); leaf first, at most 16. What cannot be read as X.509
+/// ends it.
 #[must_use]
 pub fn parse_certificate_list(body: &[u8]) -> (Vec<CertificateInfo>, Option<Malformed>) {
+    let malformed = |what, at| Some(Malformed { what, at });
     let mut cursor = Cursor(body);
-    let malformed = |rest: Cursor<'_>| Some(Malformed { what: "certificate", at: body.len() - rest.0.len() });
-    let Some(length) = cursor.u24() else { return (Vec::new(), malformed(cursor)) };
-    let whole = length <= cursor.0.len();
+    let Some(length) = cursor.u24() else { return (Vec::new(), malformed("certificate list", 0)) };
+    let fits = length == cursor.0.len();
     let mut list = Cursor(cursor.0.get(..length).unwrap_or(cursor.0));
+    let end = LIST_LENGTH + list.0.len();
     let mut chain = Vec::new();
     while !list.0.is_empty() && chain.len() < CHAIN {
+        let at = end - list.0.len();
         let entry = list.u24().and_then(|length| list.take(length));
         match entry.and_then(read_certificate) {
             Some(certificate) => chain.push(certificate),
-            None => return (chain, malformed(list)),
+            None => return (chain, malformed("certificate", at)),
         }
     }
-    let cut = if whole { None } else { malformed(list) };
-    (chain, cut)
+    (chain, if fits { None } else { malformed("certificate list", 0) })
 }
 
 fn read_certificate(der: &[u8]) -> Option<CertificateInfo> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
     let (signature_algorithm, signature_hash, signature_scheme) = signature(&parsed.signature_algorithm);
-    let common_name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
-    let subject_cn = common_name.map(text);
+    let subject_cn = parsed.subject().iter_common_name().next().and_then(attribute);
     let usage = parsed.extended_key_usage().ok().flatten();
     Some(CertificateInfo {
         subject: text(&parsed.subject().to_string()),
@@ -151,6 +155,28 @@ fn read_certificate(der: &[u8]) -> Option<CertificateInfo> {
         server_auth: usage.map(|usage| usage.value.server_auth || usage.value.any),
         len: u32::try_from(der.len()).unwrap_or(u32::MAX),
     })
+}
+
+/// A name's text. Windows writes a BMPString where a PrintableString cannot hold a character, so also for the
+/// underscores of SQL Server's own certificate (RFC 5280 4.1.2.4).
+fn attribute(name: &AttributeTypeAndValue<'_>) -> Option<String> {
+    match name.attr_value().tag() {
+        Tag::BmpString => {
+            let units = name.as_slice().chunks_exact(2).map(|two| match *two {
+                [high, low] => u16::from_be_bytes([high, low]),
+                _ => 0,
+            });
+            Some(
+                char::decode_utf16(units)
+                    .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .take(TEXT)
+                    .collect(),
+            )
+        }
+        // What is left of T.61 is Latin-1 (RFC 5280 4.1.2.4 calls it obsolete).
+        Tag::T61String => Some(name.as_slice().iter().map(|byte| char::from(*byte)).take(TEXT).collect()),
+        _ => name.as_str().ok().map(text),
+    }
 }
 
 fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
@@ -234,9 +260,15 @@ fn pss(algorithm: &AlgorithmIdentifier<'_>) -> (String, HashAlgorithm, Option<Si
         _ => String::new(),
     };
     let (name, hash, scheme) = match hash.as_str() {
-        "2.16.840.1.101.3.4.2.1" => ("RSASSA-PSS with SHA-256", HashAlgorithm::Sha256, Some(SignatureScheme::RSA_PSS_RSAE_SHA256)),
-        "2.16.840.1.101.3.4.2.2" => ("RSASSA-PSS with SHA-384", HashAlgorithm::Sha384, Some(SignatureScheme::RSA_PSS_RSAE_SHA384)),
-        "2.16.840.1.101.3.4.2.3" => ("RSASSA-PSS with SHA-512", HashAlgorithm::Sha512, Some(SignatureScheme::RSA_PSS_RSAE_SHA512)),
+        "2.16.840.1.101.3.4.2.1" => {
+            ("RSASSA-PSS with SHA-256", HashAlgorithm::Sha256, Some(SignatureScheme::RSA_PSS_RSAE_SHA256))
+        }
+        "2.16.840.1.101.3.4.2.2" => {
+            ("RSASSA-PSS with SHA-384", HashAlgorithm::Sha384, Some(SignatureScheme::RSA_PSS_RSAE_SHA384))
+        }
+        "2.16.840.1.101.3.4.2.3" => {
+            ("RSASSA-PSS with SHA-512", HashAlgorithm::Sha512, Some(SignatureScheme::RSA_PSS_RSAE_SHA512))
+        }
         "1.3.14.3.2.26" => ("RSASSA-PSS with SHA-1", HashAlgorithm::Sha1, None),
         _ => ("RSASSA-PSS", HashAlgorithm::Other, None),
     };

@@ -45,9 +45,10 @@ pub struct ClientHello {
     pub grease: bool,
     /// Sent in SSLv2 format.
     pub sslv2_format: bool,
-    /// Length of the whole message body as declared, in bytes.
+    /// Length of the whole message body as its header declares it, in bytes.
     pub declared_len: u32,
-    /// The bytes ended before the message did (snap length or gap): what stands here is what was there.
+    /// The bytes ended before the message did (snap length or gap): what stands here is what was there. A whole
+    /// message whose inner lengths do not fit is `malformed` instead.
     pub truncated: bool,
     /// The first thing that was malformed.
     pub malformed: Option<Malformed>,
@@ -60,8 +61,11 @@ impl ClientHello {
     /// Reads a message body, as far as it goes; `declared_len` is the length that the message's header names.
     #[must_use]
     pub fn parse(body: &[u8], declared_len: u32) -> Self {
-        let mut hello = Self { declared_len, ..Self::default() };
-        hello.truncated = hello.read(&mut Cursor(body)).is_none() || (body.len() as u64) < u64::from(declared_len);
+        let truncated = (body.len() as u64) < u64::from(declared_len);
+        let mut hello = Self { declared_len, truncated, ..Self::default() };
+        if hello.read(&mut Cursor(body)).is_none() && !truncated {
+            hello.malformed.get_or_insert(Malformed { what: "length outside the ClientHello", at: 0 });
+        }
         hello
     }
 
@@ -105,6 +109,9 @@ impl ClientHello {
         }
         self.session_id = session_id.0.get(..32).unwrap_or(session_id.0).to_vec();
         let (suites, whole) = cursor.vector16_cut()?;
+        if whole && (suites.0.is_empty() || suites.0.len() % 2 != 0) {
+            self.malformed.get_or_insert(Malformed { what: "cipher suites", at: 35 + session_id.0.len() });
+        }
         for suite in suites.numbers() {
             self.suite(CipherSuite(suite));
         }
@@ -151,10 +158,12 @@ impl ClientHello {
         }
     }
 
-    fn read_extension(&mut self, kind: ExtensionType, mut body: Cursor<'_>) -> Option<()> {
+    /// `None` when its lengths do not fit each other. A list that does not fit its extension is not taken: it could
+    /// be shorter than what the client meant.
+    fn read_extension(&mut self, kind: ExtensionType, body: Cursor<'_>) -> Option<()> {
         match kind {
             ExtensionType::SERVER_NAME => {
-                let mut list = body.vector16()?;
+                let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
                     let name_type = list.u8()?;
                     let name = list.vector16()?;
@@ -165,33 +174,35 @@ impl ClientHello {
                 }
             }
             ExtensionType::SUPPORTED_VERSIONS => {
-                let list = body.vector8()?;
+                let list = body.only_vector8()?.pairs()?;
                 self.supported_versions = Some(self.plain(list).map(ProtocolVersion).collect());
             }
             ExtensionType::SUPPORTED_GROUPS => {
-                let list = body.vector16()?;
+                let list = body.only_vector16()?.pairs()?;
                 self.groups = Some(self.plain(list).map(NamedGroup).collect());
             }
             ExtensionType::SIGNATURE_ALGORITHMS => {
-                let list = body.vector16()?;
+                let list = body.only_vector16()?.pairs()?;
                 self.signature_algorithms = Some(self.plain(list).map(SignatureScheme).collect());
             }
             ExtensionType::SIGNATURE_ALGORITHMS_CERT => {
-                let list = body.vector16()?;
+                let list = body.only_vector16()?.pairs()?;
                 self.signature_algorithms_cert = Some(self.plain(list).map(SignatureScheme).collect());
             }
             ExtensionType::ALPN => {
-                let mut list = body.vector16()?;
+                let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
                     self.alpn.push(String::from_utf8_lossy(list.vector8()?.0).into_owned());
                 }
             }
             ExtensionType::KEY_SHARE => {
-                let mut list = body.vector16()?;
+                let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
                     let group = list.u16()?;
                     list.vector16()?;
-                    if !is_grease(group) {
+                    if is_grease(group) {
+                        self.grease = true;
+                    } else {
                         self.key_shares.push(NamedGroup(group));
                     }
                 }
@@ -261,25 +272,95 @@ pub(super) mod tests {
     #[test]
     fn a_whole_hello_is_read() {
         let body = body();
-        let hello = ClientHello::parse(&body, u32::try_from(body.len()).unwrap());
-        assert_eq!(hello.cipher_suites, [CipherSuite(0x1302), CipherSuite(0xC030)]);
-        assert!(hello.secure_renegotiation && hello.fallback_scsv && hello.grease && hello.extended_master_secret);
-        assert_eq!(hello.server_name.as_deref(), Some("sql1.example"));
-        assert_eq!(hello.supported_versions, Some(vec![ProtocolVersion::TLS13, ProtocolVersion::TLS12]));
-        assert_eq!(hello.groups, Some(vec![NamedGroup::X25519, NamedGroup::SECP256R1]));
-        assert_eq!(hello.alpn, ["tds/8.0"]);
+        let declared_len = u32::try_from(body.len()).unwrap();
+        let expected = ClientHello {
+            legacy_version: ProtocolVersion::TLS12,
+            session_id: vec![3; 32],
+            cipher_suites: vec![CipherSuite(0x1302), CipherSuite(0xC030)],
+            extensions: [0, 10, 13, 16, 43, 51, 23].map(ExtensionType).to_vec(),
+            server_name: Some("sql1.example".to_owned()),
+            supported_versions: Some(vec![ProtocolVersion::TLS13, ProtocolVersion::TLS12]),
+            groups: Some(vec![NamedGroup::X25519, NamedGroup::SECP256R1]),
+            signature_algorithms: Some(vec![SignatureScheme(0x0804), SignatureScheme(0x0401)]),
+            alpn: vec!["tds/8.0".to_owned()],
+            key_shares: vec![NamedGroup::X25519],
+            extended_master_secret: true,
+            secure_renegotiation: true,
+            fallback_scsv: true,
+            grease: true,
+            declared_len,
+            ..ClientHello::default()
+        };
+        assert_eq!(ClientHello::parse(&body, declared_len), expected);
+    }
+
+    fn with_extensions(extensions: &[Vec<u8>]) -> ClientHello {
+        let body = [
+            numbers(&[0x0301]),
+            vec![9; 32],
+            vector8(&[]),
+            vector16(&numbers(&[0x002F])),
+            vector8(&[0]),
+            vector16(&extensions.concat()),
+        ]
+        .concat();
+        ClientHello::parse(&body, u32::try_from(body.len()).unwrap())
+    }
+
+    #[test]
+    fn the_other_extensions_are_read() {
+        let hello = with_extensions(&[
+            extension(50, &vector16(&numbers(&[0x0403, 0x5A5A]))),
+            extension(22, &[]),
+            extension(35, &[7; 180]),
+            extension(41, &[0; 9]),
+            extension(0xFF01, &[0]),
+            extension(0x4242, &[1, 2, 3]),
+            extension(
+                51,
+                &vector16(&[numbers(&[0x2A2A]), vector16(&[0]), numbers(&[29]), vector16(&[7; 32])].concat()),
+            ),
+        ]);
+        assert_eq!(hello.signature_algorithms_cert, Some(vec![SignatureScheme::ECDSA_SECP256R1_SHA256]));
+        assert!(hello.encrypt_then_mac && hello.pre_shared_key && hello.secure_renegotiation && hello.grease);
+        assert_eq!((hello.session_ticket, hello.groups, hello.supported_versions), (Some(180), None, None));
         assert_eq!(hello.key_shares, [NamedGroup::X25519]);
-        assert!(!hello.truncated && hello.malformed.is_none());
+        assert_eq!(hello.extensions, [50, 22, 35, 41, 0xFF01, 0x4242, 51].map(ExtensionType));
+        assert_eq!((hello.malformed, hello.truncated), (None, false));
+        assert_eq!(with_extensions(&[extension(35, &[])]).session_ticket, Some(0));
+    }
+
+    #[test]
+    fn a_hello_without_extensions_is_whole() {
+        let body =
+            [numbers(&[0x0300]), vec![9; 32], vector8(&[]), vector16(&numbers(&[5, 4])), vector8(&[0])]
+                .concat();
+        let hello = ClientHello::parse(&body, u32::try_from(body.len()).unwrap());
+        assert_eq!((hello.legacy_version, hello.cipher_suites.len()), (ProtocolVersion::SSL3, 2));
+        assert_eq!((hello.malformed, hello.truncated, hello.extensions.len()), (None, false, 0));
     }
 
     #[test]
     fn cut_at_every_byte_it_says_so_and_keeps_what_was_there() {
         let body = body();
         let declared = u32::try_from(body.len()).unwrap();
+        let whole = ClientHello::parse(&body, declared);
         for cut in 0..body.len() {
             let hello = ClientHello::parse(&body[..cut], declared);
-            assert!(hello.truncated, "cut at {cut}");
-            assert!(hello.supported_versions.is_none() || cut > 100);
+            assert!(hello.truncated && hello.malformed.is_none(), "cut at {cut}");
+            assert!(whole.cipher_suites.starts_with(&hello.cipher_suites), "cut at {cut}");
+            assert!(whole.extensions.starts_with(&hello.extensions), "cut at {cut}");
+            // A list is there whole or not at all.
+            assert!(
+                hello.supported_versions.is_none() || hello.supported_versions == whole.supported_versions
+            );
+            assert!(hello.groups.is_none() || hello.groups == whole.groups);
+            assert!(
+                hello.signature_algorithms.is_none()
+                    || hello.signature_algorithms == whole.signature_algorithms
+            );
+            assert!(hello.server_name.is_none() || hello.server_name == whole.server_name);
+            assert!(hello.alpn.is_empty() || hello.alpn == whole.alpn);
         }
         let hello = ClientHello::parse(&body[..74], declared);
         assert_eq!(hello.cipher_suites, [CipherSuite(0x1302)]);
@@ -287,19 +368,44 @@ pub(super) mod tests {
 
     #[test]
     fn one_malformed_extension_does_not_end_the_list() {
-        let extensions = [extension(10, &[0, 9, 0, 23]), extension(23, &[])].concat();
-        let body = [
-            numbers(&[0x0301]),
-            vec![9; 32],
-            vector8(&[]),
-            vector16(&numbers(&[0x002F])),
-            vector8(&[0]),
-            vector16(&extensions),
-        ]
-        .concat();
-        let hello = ClientHello::parse(&body, u32::try_from(body.len()).unwrap());
-        assert_eq!(hello.malformed.map(|malformed| malformed.what), Some("supported_groups"));
-        assert!(hello.extended_master_secret && hello.groups.is_none());
+        // A list longer than its extension, shorter than it, of an odd number of bytes, without its length.
+        for list in [&[0, 9, 0, 23][..], &[0, 2, 0, 23, 0, 24], &[0, 3, 0, 23, 0], &[0], &[]] {
+            let hello = with_extensions(&[extension(10, list), extension(23, &[])]);
+            assert_eq!(hello.malformed.map(|malformed| malformed.what), Some("supported_groups"), "{list:?}");
+            assert!(hello.extended_master_secret && hello.groups.is_none() && !hello.truncated);
+            assert_eq!(hello.extensions, [10, 23].map(ExtensionType));
+        }
+        let others: [(u16, &str, &[u8]); 5] = [
+            (0, "server_name", &[0, 5, 0, 0, 9, b'a', b'b']),
+            (43, "supported_versions", &[3, 3, 4, 3]),
+            (13, "signature_algorithms", &[0, 4, 4, 1]),
+            (16, "application_layer_protocol_negotiation", &[0, 3, 9, b'h', b'2']),
+            (51, "key_share", &[0, 4, 0, 29, 0, 9]),
+        ];
+        for (kind, name, bytes) in others {
+            let hello = with_extensions(&[extension(kind, bytes), extension(23, &[])]);
+            assert_eq!(hello.malformed.map(|malformed| malformed.what), Some(name));
+            assert!(hello.extended_master_secret && !hello.truncated);
+        }
+    }
+
+    #[test]
+    fn a_whole_hello_with_wrong_inner_lengths_is_malformed_and_not_cut() {
+        let body = body();
+        let declared = u32::try_from(body.len()).unwrap();
+        let extensions = 34 + 33 + 2 + 10 + 2;
+        // Length of the suites, of the extensions, of an extension: one too many.
+        for at in [34 + 33 + 1, extensions + 1, extensions + 2 + 3] {
+            let mut changed = body.clone();
+            changed[at] += 1;
+            let hello = ClientHello::parse(&changed, declared);
+            assert!(hello.malformed.is_some() && !hello.truncated, "byte {at}");
+        }
+        let mut session_id = body;
+        session_id[34] = 33;
+        let hello = ClientHello::parse(&session_id, declared);
+        assert_eq!(hello.malformed, Some(Malformed { what: "session id", at: 34 }));
+        assert_eq!(hello.session_id.len(), 32);
     }
 
     #[test]
@@ -309,7 +415,8 @@ pub(super) mod tests {
             for delta in [1_u8, 0xFF] {
                 let mut changed = body.clone();
                 changed[at] = changed[at].wrapping_add(delta);
-                let _ = ClientHello::parse(&changed, u32::try_from(body.len()).unwrap());
+                let hello = ClientHello::parse(&changed, u32::try_from(body.len()).unwrap());
+                assert!(!hello.truncated && hello.extensions.len() < 64);
             }
         }
     }
@@ -326,6 +433,12 @@ pub(super) mod tests {
         assert_eq!(hello.cipher_suites, [CipherSuite(0x2F), CipherSuite(0x0A)]);
         for cut in 0..bytes.len() {
             assert!(ClientHello::parse_sslv2(&bytes[..cut]).is_none());
+        }
+        // The message type, and lengths of suites, session id and challenge that lead outside.
+        for (at, value) in [(2, 2), (5, 0xFF), (7, 0xFF), (9, 0xFF), (6, 200), (10, 17), (0, 0)] {
+            let mut changed = bytes.clone();
+            changed[at] = value;
+            assert_eq!(ClientHello::parse_sslv2(&changed), None, "byte {at}");
         }
     }
 }

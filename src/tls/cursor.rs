@@ -50,6 +50,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A vector with a one-byte length that takes all that is left.
+    pub(super) fn only_vector8(mut self) -> Option<Cursor<'a>> {
+        self.vector8().filter(|_| self.0.is_empty())
+    }
+
+    /// A vector with a two-byte length that takes all that is left.
+    pub(super) fn only_vector16(mut self) -> Option<Cursor<'a>> {
+        self.vector16().filter(|_| self.0.is_empty())
+    }
+
+    /// Itself, when it has an even number of bytes.
+    pub(super) fn pairs(self) -> Option<Self> {
+        self.0.len().is_multiple_of(2).then_some(self)
+    }
+
     /// Two-byte numbers to the end; an odd byte at the end is left out.
     pub(super) fn numbers(self) -> impl Iterator<Item = u16> + 'a {
         self.0.chunks_exact(2).map(|two| match *two {

@@ -17,7 +17,7 @@ pub enum ServerKeyExchange {
         leading_zero_probability: f64,
         /// Length of the server's public value Ys as sent, in bytes.
         public_len: u16,
-        /// Ys is shorter than p or begins with a zero byte.
+        /// As a number Ys has fewer bytes than p: it was sent shorter, or padded with zero bytes.
         public_short: bool,
         /// The scheme that signs it (TLS 1.2); `None` before TLS 1.2 or when anonymous or cut.
         signature: Option<SignatureScheme>,
@@ -66,10 +66,14 @@ impl ServerKeyExchange {
     pub fn parse(body: &[u8], key_exchange: KeyExchange, tls12: bool) -> Self {
         let mut cursor = Cursor(body);
         match key_exchange {
-            KeyExchange::Dhe => read_dhe(&mut cursor, tls12)
-                .unwrap_or(Self::Malformed(Malformed { what: "DHE parameters", at: body.len() - cursor.0.len() })),
-            KeyExchange::Ecdhe => read_ecdhe(&mut cursor, tls12)
-                .unwrap_or(Self::Malformed(Malformed { what: "ECDHE parameters", at: body.len() - cursor.0.len() })),
+            KeyExchange::Dhe => read_dhe(&mut cursor, tls12).unwrap_or(Self::Malformed(Malformed {
+                what: "DHE parameters",
+                at: body.len() - cursor.0.len(),
+            })),
+            KeyExchange::Ecdhe => read_ecdhe(&mut cursor, tls12).unwrap_or(Self::Malformed(Malformed {
+                what: "ECDHE parameters",
+                at: body.len() - cursor.0.len(),
+            })),
             _ => Self::Other,
         }
     }
@@ -87,7 +91,7 @@ fn read_dhe(cursor: &mut Cursor<'_>, tls12: bool) -> Option<ServerKeyExchange> {
         prime_len,
         leading_zero_probability: leading_zero_probability(prime),
         public_len: u16::try_from(public.len()).ok()?,
-        public_short: public.len() < prime.len() || (public.len() == prime.len() && public.first() == Some(&0)),
+        public_short: strip_zeros(public).len() < prime.len(),
         signature: signature(cursor, tls12),
     })
 }
@@ -114,9 +118,10 @@ fn strip_zeros(number: &[u8]) -> &[u8] {
 /// A number below an n-byte prime p has a zero first byte with probability 2^(8(n-1)) / p: the reciprocal of p
 /// seen as a number with its first byte before the point.
 fn leading_zero_probability(prime: &[u8]) -> f64 {
-    let mantissa = prime.iter().take(8).fold((0.0, 1.0), |(sum, weight), byte| {
-        (sum + f64::from(*byte) * weight, weight / 256.0)
-    });
+    let mantissa = prime
+        .iter()
+        .take(8)
+        .fold((0.0, 1.0), |(sum, weight), byte| (sum + f64::from(*byte) * weight, weight / 256.0));
     if mantissa.0 >= 1.0 { 1.0 / mantissa.0 } else { 0.0 }
 }
 
@@ -130,7 +135,11 @@ impl ClientKeyExchange {
             KeyExchange::Dhe | KeyExchange::Rsa => cursor.vector16(),
             _ => Some(cursor),
         };
-        let Some(value) = value else {
+        // The value is all there is (RFC 5246 7.4.7, RFC 8422 5.7).
+        let fits = matches!(key_exchange, KeyExchange::Ecdhe | KeyExchange::Dhe | KeyExchange::Rsa)
+            .then_some(cursor.0.is_empty())
+            .unwrap_or(true);
+        let Some(value) = value.filter(|_| fits) else {
             let malformed = Some(Malformed { what: "ClientKeyExchange", at: 0 });
             return Self { public_len: 0, leading_zero: false, malformed };
         };
@@ -193,15 +202,94 @@ mod tests {
 
     #[test]
     fn short_values_and_small_primes_are_told() {
-        let short = |public: &[u8]| match ServerKeyExchange::parse(&dhe(&[0x80; 64], public), KeyExchange::Dhe, true) {
-            ServerKeyExchange::Dhe { public_short, .. } => public_short,
-            other => panic!("{other:?}"),
-        };
+        let short =
+            |public: &[u8]| match ServerKeyExchange::parse(&dhe(&[0x80; 64], public), KeyExchange::Dhe, true)
+            {
+                ServerKeyExchange::Dhe { public_short, .. } => public_short,
+                other => panic!("{other:?}"),
+            };
         assert!(short(&[7; 63]));
         assert!(short(&[[0].as_slice(), &[7; 63]].concat()));
+        assert!(short(&[]));
         assert!(!short(&[7; 64]));
+        assert!(!short(&[[0].as_slice(), &[7; 64]].concat()));
         assert!((leading_zero_probability(&[0x80, 0, 0]) - 1.0 / 128.0).abs() < 1e-9);
         assert!((leading_zero_probability(&[]) - 0.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn primes_are_measured_as_numbers() {
+        let bits =
+            |prime: &[u8]| match ServerKeyExchange::parse(&dhe(prime, &[7; 4]), KeyExchange::Dhe, false) {
+                ServerKeyExchange::Dhe { prime_bits, prime_len, public_len: 4, signature: None, .. } => {
+                    (prime_bits, prime_len)
+                }
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(bits(&[0xFF; 256]), (2048, 256));
+        assert_eq!(bits(&[0x7F; 256]), (2047, 256));
+        assert_eq!(bits(&[[0, 0].as_slice(), &[0x80; 96]].concat()), (768, 96));
+        assert_eq!(bits(&[1]), (1, 1));
+        assert_eq!(bits(&[0, 0]), (0, 0));
+        assert_eq!(bits(&[]), (0, 0));
+        // The zeros in front do not count for the probability either: 1/255 for 0xFF 00 00.
+        let zeros = leading_zero_probability(strip_zeros(&[0, 0xFF, 0, 0]));
+        assert!((zeros - 1.0 / 255.0).abs() < 1e-12, "{zeros}");
+        assert!((leading_zero_probability(&[1, 0]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn other_key_exchanges_are_read() {
+        let p256 = [&[3, 0, 23, 65][..], &[4; 65], &[8, 4, 0, 1, 9]].concat();
+        let ecdhe = |signature| ServerKeyExchange::Ecdhe { group: NamedGroup::SECP256R1, signature };
+        let scheme = Some(SignatureScheme::RSA_PSS_RSAE_SHA256);
+        assert_eq!(ServerKeyExchange::parse(&p256, KeyExchange::Ecdhe, true), ecdhe(scheme));
+        assert_eq!(ServerKeyExchange::parse(&p256, KeyExchange::Ecdhe, false), ecdhe(None));
+        // Anonymous: the message ends with the point.
+        assert_eq!(ServerKeyExchange::parse(&p256[..69], KeyExchange::Ecdhe, true), ecdhe(None));
+        assert_eq!(ServerKeyExchange::parse(&[1, 0, 9], KeyExchange::Ecdhe, true), ServerKeyExchange::Other);
+        for other in [KeyExchange::Psk, KeyExchange::Rsa, KeyExchange::Static, KeyExchange::Other] {
+            assert_eq!(ServerKeyExchange::parse(&p256, other, true), ServerKeyExchange::Other);
+        }
+    }
+
+    #[test]
+    fn client_keys_are_measured() {
+        let vector = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
+        let key = |public_len, leading_zero| ClientKeyExchange { public_len, leading_zero, malformed: None };
+        assert_eq!(ClientKeyExchange::parse(&vector(&[7; 256]), KeyExchange::Dhe), key(256, false));
+        assert_eq!(ClientKeyExchange::parse(&vector(&[0; 256]), KeyExchange::Dhe), key(256, true));
+        assert_eq!(ClientKeyExchange::parse(&vector(&[0; 128]), KeyExchange::Rsa), key(128, false));
+        let point = [&[65][..], &[0; 65]].concat();
+        assert_eq!(ClientKeyExchange::parse(&point, KeyExchange::Ecdhe), key(65, false));
+        assert_eq!(ClientKeyExchange::parse(&[1, 2, 3], KeyExchange::Psk), key(3, false));
+        for (bytes, exchange) in [(vector(&[7; 256]), KeyExchange::Dhe), (point, KeyExchange::Ecdhe)] {
+            for cut in 0..bytes.len() {
+                assert!(
+                    ClientKeyExchange::parse(&bytes[..cut], exchange).malformed.is_some(),
+                    "cut at {cut}"
+                );
+            }
+            assert!(ClientKeyExchange::parse(&[&bytes[..], &[0]].concat(), exchange).malformed.is_some());
+        }
+    }
+
+    #[test]
+    fn certificate_requests_are_read() {
+        let body = [1, 1, 0, 4, 4, 1, 8, 4, 0, 7, 0, 2, 0x30, 0, 0, 1, 9];
+        let expected = CertificateRequest {
+            signature_algorithms: vec![
+                SignatureScheme::RSA_PKCS1_SHA256,
+                SignatureScheme::RSA_PSS_RSAE_SHA256,
+            ],
+            authorities: 2,
+            malformed: None,
+        };
+        assert_eq!(CertificateRequest::parse(&body, true), expected);
+        assert_eq!(CertificateRequest::parse(&[1, 1, 0, 0], false), CertificateRequest::default());
+        for cut in 0..body.len() {
+            assert!(CertificateRequest::parse(&body[..cut], true).malformed.is_some(), "cut at {cut}");
+        }
     }
 
     #[test]

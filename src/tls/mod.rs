@@ -11,6 +11,8 @@ mod malformed;
 mod names;
 mod record;
 mod server_hello;
+#[cfg(test)]
+mod tests;
 
 pub use certificate::{CertificateInfo, HashAlgorithm, PublicKey, parse_certificate_list};
 pub use client_hello::ClientHello;
@@ -20,5 +22,5 @@ pub use names::{
     AlertDescription, AlertLevel, CipherSuite, ContentType, ExtensionType, HandshakeType, KeyExchange,
     NamedGroup, ProtocolVersion, SignatureScheme,
 };
-pub use record::{Alert, RecordReader, TlsEvent, starts_like_record};
+pub use record::{Alert, PartialMessage, RecordReader, TlsEvent, starts_like_record};
 pub use server_hello::ServerHello;

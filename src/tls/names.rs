@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use tls_parser::{TlsCipherEnc, TlsCipherKx, TlsCipherMac, TlsCipherSuite};
+use tls_parser::{TlsCipherAu, TlsCipherEnc, TlsCipherKx, TlsCipherMac, TlsCipherSuite};
 
 macro_rules! number {
     (
@@ -162,7 +162,7 @@ number! {
 }
 
 number! {
-    /// An extension's number.
+    /// An extension's number (registry "TLS ExtensionType Values"; RFC 8446 4.2).
     ExtensionType(u16), "0x{:04X}";
     SERVER_NAME = 0, "server_name";
     MAX_FRAGMENT_LENGTH = 1, "max_fragment_length";
@@ -291,7 +291,7 @@ number! {
     MLDSA87 = 0x0906, "mldsa87";
 }
 
-/// A cipher suite.
+/// A cipher suite (registry "TLS Cipher Suites"; RFC 8446 B.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct CipherSuite(pub u16);
 
@@ -301,13 +301,13 @@ pub struct CipherSuite(pub u16);
 pub enum KeyExchange {
     /// RSA key transport: no forward secrecy.
     Rsa,
-    /// Finite-field Diffie-Hellman, ephemeral.
+    /// Finite-field Diffie-Hellman, ephemeral, signed or anonymous.
     Dhe,
-    /// Elliptic-curve Diffie-Hellman, ephemeral.
+    /// Elliptic-curve Diffie-Hellman, ephemeral, signed or anonymous.
     Ecdhe,
     /// A key in the certificate (static DH or ECDH).
     Static,
-    /// Pre-shared key, with or without Diffie-Hellman.
+    /// Pre-shared key, alone or with Diffie-Hellman or RSA.
     Psk,
     /// TLS 1.3: said by extensions, not by the suite.
     Tls13,
@@ -334,19 +334,25 @@ impl CipherSuite {
     /// The suite with this IANA name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        TlsCipherSuite::from_name(&name.to_ascii_uppercase()).map(|suite| Self(suite.id.0))
+        // The one word that IANA writes small.
+        let registered = name.to_ascii_uppercase().replace("_ANON_", "_anon_");
+        TlsCipherSuite::from_name(&registered).map(|suite| Self(suite.id.0))
     }
 
     /// How it makes its key.
     #[must_use]
     pub fn key_exchange(self) -> KeyExchange {
-        match self.registered().map(|suite| suite.kx) {
-            Some(TlsCipherKx::Rsa) => KeyExchange::Rsa,
-            Some(TlsCipherKx::Dhe) => KeyExchange::Dhe,
-            Some(TlsCipherKx::Ecdhe | TlsCipherKx::Aecdh) => KeyExchange::Ecdhe,
-            Some(TlsCipherKx::Dh | TlsCipherKx::Ecdh) => KeyExchange::Static,
-            Some(TlsCipherKx::Psk) => KeyExchange::Psk,
-            Some(TlsCipherKx::Tls13) => KeyExchange::Tls13,
+        let Some(suite) = self.registered() else { return KeyExchange::Other };
+        match (suite.kx, suite.au) {
+            (TlsCipherKx::Psk, _) | (_, TlsCipherAu::Psk) => KeyExchange::Psk,
+            (TlsCipherKx::Rsa, _) => KeyExchange::Rsa,
+            // Anonymous: the parameters come in a ServerKeyExchange without a signature (RFC 5246 7.4.3).
+            (TlsCipherKx::Dhe, _) | (TlsCipherKx::Dh, TlsCipherAu::Null) => KeyExchange::Dhe,
+            (TlsCipherKx::Ecdhe | TlsCipherKx::Aecdh, _) | (TlsCipherKx::Ecdh, TlsCipherAu::Null) => {
+                KeyExchange::Ecdhe
+            }
+            (TlsCipherKx::Dh | TlsCipherKx::Ecdh, _) => KeyExchange::Static,
+            (TlsCipherKx::Tls13, _) => KeyExchange::Tls13,
             _ => KeyExchange::Other,
         }
     }
@@ -386,47 +392,4 @@ display_by_name!(CipherSuite, "0x{:04X}");
 #[must_use]
 pub(super) const fn is_grease(value: u16) -> bool {
     value & 0x0F0F == 0x0A0A && value >> 8 == value & 0xFF
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_ianas() {
-        assert_eq!(CipherSuite(0xC030).to_string(), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
-        assert_eq!(CipherSuite(0x009F).to_string(), "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384");
-        assert_eq!(CipherSuite(0x1302).to_string(), "TLS_AES_256_GCM_SHA384");
-        assert_eq!(CipherSuite(0xCCA8).to_string(), "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256");
-        assert_eq!(CipherSuite(0xFFFE).to_string(), "0xFFFE");
-        assert_eq!(NamedGroup(0x11EC).to_string(), "X25519MLKEM768");
-        assert_eq!(ProtocolVersion(0x0303).to_string(), "TLS 1.2");
-        assert_eq!(ProtocolVersion(0x7F1C).to_string(), "0x7F1C");
-        assert_eq!(AlertDescription(70).to_string(), "protocol_version");
-        assert_eq!(AlertDescription(200).to_string(), "alert 200");
-    }
-
-    #[test]
-    fn suites_know_their_key_exchange() {
-        assert_eq!(CipherSuite(0x009F).key_exchange(), KeyExchange::Dhe);
-        assert_eq!(CipherSuite(0xC030).key_exchange(), KeyExchange::Ecdhe);
-        assert_eq!(CipherSuite(0x002F).key_exchange(), KeyExchange::Rsa);
-        assert_eq!(CipherSuite(0x1301).key_exchange(), KeyExchange::Tls13);
-        assert!(CipherSuite(0x0005).is_rc4());
-        assert!(CipherSuite(0x000A).is_triple_des());
-        assert!(CipherSuite(0x0003).is_broken());
-        assert!(!CipherSuite(0xC030).is_broken());
-    }
-
-    #[test]
-    fn from_name_takes_any_case() {
-        assert_eq!(CipherSuite::from_name("tls_rsa_with_aes_128_cbc_sha"), Some(CipherSuite(0x002F)));
-        assert_eq!(CipherSuite::from_name("TLS_RSA_WITH_AES_128_CBC"), None);
-    }
-
-    #[test]
-    fn grease_is_known() {
-        assert!(is_grease(0x0A0A) && is_grease(0xFAFA));
-        assert!(!is_grease(0x0A1A) && !is_grease(0x1302));
-    }
 }

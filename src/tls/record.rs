@@ -2,7 +2,8 @@
 //!
 //! Invariants: while a record is read, `missing` counts the bytes of its header or body still to come; bodies
 //! of application data and of encrypted records are stepped over, never held; a handshake message that is
-//! longer than [`MAX_MESSAGE`] is stepped over as well.
+//! longer than [`MAX_MESSAGE`] is stepped over as well. Where a message begins is only ever known from the one
+//! before it: when a gap takes that away, nothing is read as a message until ChangeCipherSpec.
 
 use super::{AlertDescription, AlertLevel, ContentType, HandshakeType, Malformed, ProtocolVersion};
 
@@ -44,8 +45,20 @@ pub enum TlsEvent<'a> {
         /// Fragment length.
         len: u16,
     },
-    /// Bytes that are no TLS. The reader says nothing more after it, unless only a message was too long.
+    /// Bytes that are no TLS: the reader says nothing more ([`RecordReader::is_dead`]). Or a handshake message
+    /// that is too long, an alert that is too short: it is stepped over.
     Malformed(Malformed),
+}
+
+/// A handshake message in clear that is not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialMessage<'a> {
+    /// Its type.
+    pub kind: HandshakeType,
+    /// Length of its body as its header names it, in bytes; more than `body.len()`.
+    pub declared_len: u32,
+    /// Its body, as far as it was seen.
+    pub body: &'a [u8],
 }
 
 /// An alert (RFC 8446 6).
@@ -66,10 +79,15 @@ pub struct RecordReader {
     /// Bytes of the body still to come; meaningful once the header is whole.
     body_left: usize,
     body: Body,
-    /// Handshake bytes of messages that are not complete; or the body of a short record.
+    /// Handshake bytes of a message that is not complete.
     held: Vec<u8>,
-    /// Bytes of a too long handshake message still to be stepped over.
-    oversized: usize,
+    /// Body of a record that is held whole.
+    short: Vec<u8>,
+    /// Bytes still to be stepped over of a handshake message that is too long or has a gap in it.
+    step_over: usize,
+    /// A gap swallowed the boundary between two handshake messages.
+    adrift: bool,
+    /// ChangeCipherSpec was seen.
     encrypted: bool,
     dead: bool,
 }
@@ -82,8 +100,7 @@ enum Body {
     Skip,
     /// Handshake messages in clear.
     Messages,
-    /// A short record held whole: an alert, or a handshake record after ChangeCipherSpec that may be a
-    /// ClientHello in clear.
+    /// A record held whole: an alert, or a handshake record after ChangeCipherSpec that may be a hello in clear.
     Whole,
 }
 
@@ -110,13 +127,28 @@ impl RecordReader {
             return;
         }
         // No more than what is left, so it fits.
-        self.body_left -= usize::try_from(missing).unwrap_or(self.body_left);
+        let missing = usize::try_from(missing).unwrap_or(self.body_left);
+        self.body_left -= missing;
+        let messages = self.body == Body::Messages;
+        if !(messages && self.gap_inside_message(missing)) {
+            self.adrift |= messages;
+            self.body = Body::Skip;
+        }
         self.held = Vec::new();
-        self.oversized = 0;
-        self.body = Body::Skip;
+        self.short = Vec::new();
         if self.body_left == 0 {
             self.header_len = 0;
         }
+    }
+
+    /// Whether a gap lies within the handshake message now being read: the next one's beginning is known then.
+    fn gap_inside_message(&mut self, missing: usize) -> bool {
+        if let [_, l2, l1, l0, body @ ..] = self.held.as_slice() {
+            self.step_over = message_len([*l2, *l1, *l0]).saturating_sub(body.len());
+        }
+        let left = self.step_over.checked_sub(missing);
+        self.step_over = left.unwrap_or_default();
+        left.is_some()
     }
 
     /// How many more bytes belong to the header or the body now being read: 0 at a record boundary.
@@ -143,21 +175,22 @@ impl RecordReader {
 
     /// The handshake message that is not complete yet, as far as it was seen: for captures that were cut.
     #[must_use]
-    pub fn partial(&self) -> Option<(HandshakeType, &[u8])> {
-        let messages = !self.encrypted && self.body != Body::Whole;
-        let [kind, _, _, _, body @ ..] = self.held.as_slice() else { return None };
-        messages.then_some((HandshakeType(*kind), body))
+    pub fn partial(&self) -> Option<PartialMessage<'_>> {
+        let [kind, l2, l1, l0, body @ ..] = self.held.as_slice() else { return None };
+        let declared_len = u32::from_be_bytes([0, *l2, *l1, *l0]);
+        Some(PartialMessage { kind: HandshakeType(*kind), declared_len, body })
     }
 
     /// Bytes now held in buffers.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.held.capacity()
+        self.held.capacity() + self.short.capacity()
     }
 
     fn die(&mut self) {
         self.dead = true;
         self.held = Vec::new();
+        self.short = Vec::new();
     }
 
     fn push_header<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(TlsEvent<'_>)) -> &'a [u8] {
@@ -187,8 +220,17 @@ impl RecordReader {
         }
         self.body_left = usize::from(len);
         self.body = match ContentType(kind) {
-            ContentType::HANDSHAKE if !self.encrypted => Body::Messages,
-            ContentType::HANDSHAKE | ContentType::ALERT => Body::Whole,
+            ContentType::HANDSHAKE if self.encrypted => Body::Whole,
+            ContentType::HANDSHAKE if self.adrift => Body::Skip,
+            ContentType::HANDSHAKE => Body::Messages,
+            ContentType::ALERT => Body::Whole,
+            ContentType::CHANGE_CIPHER_SPEC => {
+                self.encrypted = true;
+                self.held = Vec::new();
+                self.step_over = 0;
+                sink(TlsEvent::ChangeCipherSpec);
+                Body::Skip
+            }
             ContentType::APPLICATION_DATA => {
                 sink(TlsEvent::ApplicationData { len });
                 Body::Skip
@@ -205,7 +247,7 @@ impl RecordReader {
         self.body_left -= now.len();
         match self.body {
             Body::Skip => {}
-            Body::Whole => self.held.extend_from_slice(now),
+            Body::Whole => self.short.extend_from_slice(now),
             Body::Messages => self.push_messages(now, sink),
         }
         if self.body_left == 0 {
@@ -216,9 +258,9 @@ impl RecordReader {
 
     /// Handshake messages may span records and share them (RFC 8446 5.1).
     fn push_messages(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(TlsEvent<'_>)) {
-        if self.oversized > 0 {
-            let (_, rest) = bytes.split_at_checked(self.oversized).unwrap_or((bytes, &[]));
-            self.oversized -= bytes.len() - rest.len();
+        if self.step_over > 0 {
+            let (_, rest) = bytes.split_at_checked(self.step_over).unwrap_or((bytes, &[]));
+            self.step_over -= bytes.len() - rest.len();
             bytes = rest;
         }
         self.held.extend_from_slice(bytes);
@@ -227,7 +269,7 @@ impl RecordReader {
         let held = std::mem::take(&mut self.held);
         let mut rest = held.as_slice();
         while let [kind, l2, l1, l0, body @ ..] = rest {
-            let length = u32::from_be_bytes([0, *l2, *l1, *l0]) as usize;
+            let length = message_len([*l2, *l1, *l0]);
             if let Some((message, after)) = body.split_at_checked(length) {
                 sink(TlsEvent::Handshake { kind: HandshakeType(*kind), body: message, record_version });
                 rest = after;
@@ -235,7 +277,7 @@ impl RecordReader {
             }
             if length > MAX_MESSAGE {
                 sink(TlsEvent::Malformed(Malformed { what: "handshake message too long", at: 1 }));
-                self.oversized = length - body.len();
+                self.step_over = length - body.len();
                 rest = &[];
             }
             break;
@@ -254,11 +296,6 @@ impl RecordReader {
         self.header_len = 0;
         let whole = self.body == Body::Whole;
         match ContentType(kind) {
-            ContentType::CHANGE_CIPHER_SPEC => {
-                self.encrypted = true;
-                self.held = Vec::new();
-                sink(TlsEvent::ChangeCipherSpec);
-            }
             ContentType::ALERT if whole => self.end_alert(len, sink),
             ContentType::HANDSHAKE if whole => self.end_encrypted_handshake(len, sink),
             _ => {}
@@ -267,26 +304,26 @@ impl RecordReader {
 
     /// In clear an alert has two bytes; encrypted it has more (RFC 5246 6.2.3).
     fn end_alert(&mut self, len: u16, sink: &mut dyn FnMut(TlsEvent<'_>)) {
-        let held = std::mem::take(&mut self.held);
-        match held.as_slice() {
-            // Handshake bytes may stand before an alert that interrupts a message.
-            [.., level @ (1 | 2), description] if len == 2 => {
-                let alert = Alert { level: AlertLevel(*level), description: AlertDescription(*description) };
+        match *std::mem::take(&mut self.short) {
+            [level, description] => {
+                let alert = Alert { level: AlertLevel(level), description: AlertDescription(description) };
                 sink(TlsEvent::Alert(alert));
             }
+            [] | [_] => sink(TlsEvent::Malformed(Malformed { what: "alert of less than two bytes", at: 3 })),
             _ => sink(TlsEvent::EncryptedAlert { len }),
         }
     }
 
-    /// After ChangeCipherSpec a handshake record is encrypted, except for the second ClientHello of a TLS 1.3
-    /// client (RFC 8446 D.4): its header fits its record exactly, which ciphertext does by chance once in 2^32.
+    /// After ChangeCipherSpec a handshake record is encrypted, except for the second hello of a TLS 1.3 handshake
+    /// with a HelloRetryRequest, whose first flights end with a dummy ChangeCipherSpec (RFC 8446 D.4): its header
+    /// fits its record exactly, which ciphertext does by chance twice in 2^32.
     fn end_encrypted_handshake(&mut self, len: u16, sink: &mut dyn FnMut(TlsEvent<'_>)) {
-        let held = std::mem::take(&mut self.held);
+        let short = std::mem::take(&mut self.short);
         let [_, major, minor, ..] = self.header;
-        match held.as_slice() {
-            [1, l2, l1, l0, body @ ..] if u32::from_be_bytes([0, *l2, *l1, *l0]) as usize == body.len() => {
+        match short.as_slice() {
+            [kind @ (1 | 2), l2, l1, l0, body @ ..] if message_len([*l2, *l1, *l0]) == body.len() => {
                 sink(TlsEvent::Handshake {
-                    kind: HandshakeType::CLIENT_HELLO,
+                    kind: HandshakeType(*kind),
                     body,
                     record_version: ProtocolVersion(u16::from_be_bytes([major, minor])),
                 });
@@ -294,6 +331,11 @@ impl RecordReader {
             _ => sink(TlsEvent::EncryptedHandshake { len }),
         }
     }
+}
+
+/// Length of a handshake message's body: three bytes, big-endian (RFC 8446 4).
+fn message_len([high, middle, low]: [u8; 3]) -> usize {
+    u32::from_be_bytes([0, high, middle, low]) as usize
 }
 
 /// Whether bytes begin like a TLS record: a known content type and version 3.x. With fewer than three bytes,
@@ -305,125 +347,5 @@ pub fn starts_like_record(bytes: &[u8]) -> bool {
         [kind] => matches!(kind, 20..=24),
         [kind, major] => matches!(kind, 20..=24) && *major == 3,
         [kind, major, minor, ..] => matches!(kind, 20..=24) && *major == 3 && *minor <= 4,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
-        let len = u16::try_from(body.len()).unwrap().to_be_bytes();
-        [&[kind, 3, 3, len[0], len[1]], body].concat()
-    }
-
-    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-        let len = u32::try_from(body.len()).unwrap().to_be_bytes();
-        [&[kind, len[1], len[2], len[3]], body].concat()
-    }
-
-    fn events(chunks: &[&[u8]]) -> Vec<String> {
-        let mut reader = RecordReader::default();
-        let mut seen = Vec::new();
-        for chunk in chunks {
-            reader.push(chunk, &mut |event| seen.push(format!("{event:?}")));
-        }
-        seen
-    }
-
-    fn flight() -> Vec<u8> {
-        let messages = [message(2, &[1; 40]), message(11, &[2; 300]), message(14, &[])].concat();
-        let (a, b) = messages.split_at(100);
-        let (b, c) = b.split_at(3);
-        [record(22, a), record(22, b), record(22, c), record(20, &[1]), record(22, &[9; 40]), record(23, &[7; 500])]
-            .concat()
-    }
-
-    #[test]
-    fn messages_span_and_share_records() {
-        let seen = events(&[&flight()]);
-        assert_eq!(seen.len(), 6, "{seen:?}");
-        assert!(seen[0].contains("HandshakeType(2)"));
-        assert!(seen[1].contains("HandshakeType(11)"));
-        assert!(seen[2].contains("HandshakeType(14)"));
-        assert_eq!(seen[3], "ChangeCipherSpec");
-        assert_eq!(seen[4], "EncryptedHandshake { len: 40 }");
-        assert_eq!(seen[5], "ApplicationData { len: 500 }");
-    }
-
-    #[test]
-    fn second_client_hello_after_change_cipher_spec_is_in_clear() {
-        let bytes = [record(20, &[1]), record(22, &message(1, &[5; 60]))].concat();
-        assert!(events(&[&bytes])[1].contains("HandshakeType(1)"));
-    }
-
-    #[test]
-    fn alerts_in_clear_and_encrypted() {
-        assert!(events(&[&record(21, &[2, 40])])[0].contains("AlertDescription(40)"));
-        assert_eq!(events(&[&record(21, &[9; 26])])[0], "EncryptedAlert { len: 26 }");
-        let after = [record(20, &[1]), record(21, &[2, 20])].concat();
-        assert!(events(&[&after])[1].contains("AlertDescription(20)"));
-    }
-
-    #[test]
-    fn bytes_that_are_no_tls_end_it() {
-        let seen = events(&[b"HTTP/1.1 200 OK\r\n", &record(21, &[2, 40])]);
-        assert_eq!(seen.len(), 1);
-        assert!(seen[0].contains("Malformed"));
-        assert!(events(&[&[22, 3, 3, 0xFF, 0xFF]])[0].contains("record length"));
-    }
-
-    #[test]
-    fn a_gap_inside_a_record_is_stepped_over() {
-        let mut reader = RecordReader::default();
-        let mut seen = Vec::new();
-        let bytes = record(22, &message(2, &[1; 200]));
-        reader.push(&bytes[..60], &mut |event| seen.push(format!("{event:?}")));
-        assert_eq!(reader.partial().map(|(kind, body)| (kind.0, body.len())), Some((2, 51)));
-        reader.gap(bytes.len() as u64 - 60);
-        assert!(reader.at_boundary() && !reader.is_dead());
-        reader.push(&record(21, &[2, 80]), &mut |event| seen.push(format!("{event:?}")));
-        assert_eq!(seen.len(), 1);
-        reader.gap(1);
-        assert!(reader.is_dead());
-    }
-
-    #[test]
-    fn an_endless_message_is_not_held() {
-        let mut reader = RecordReader::default();
-        let huge = [&[11, 0xFF, 0xFF, 0xFF][..], &[0; 1000]].concat();
-        let mut count = 0;
-        reader.push(&record(22, &huge), &mut |_| count += 1);
-        for _ in 0..50 {
-            reader.push(&record(22, &[0; 16_000]), &mut |_| count += 1);
-        }
-        assert_eq!(count, 1);
-        assert!(reader.buffered() < 20_000);
-    }
-
-    proptest! {
-        #[test]
-        fn chunks_do_not_matter(cuts in proptest::collection::vec(1_usize..60, 1..200)) {
-            let bytes = flight();
-            let mut rest = bytes.as_slice();
-            let mut chunks = Vec::new();
-            for cut in cuts {
-                let (now, later) = rest.split_at(cut.min(rest.len()));
-                chunks.push(now);
-                rest = later;
-            }
-            chunks.push(rest);
-            prop_assert_eq!(events(&chunks), events(&[&bytes]));
-        }
-
-        #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0_usize..400) {
-            let (a, b) = bytes.split_at(cut.min(bytes.len()));
-            let mut reader = RecordReader::default();
-            reader.push(a, &mut |_| {});
-            reader.gap(3);
-            reader.push(b, &mut |_| {});
-        }
     }
 }
