@@ -13,6 +13,8 @@ mod open;
 mod pcap;
 mod pcapng;
 mod source;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use chain::Chain;
