@@ -17,7 +17,7 @@ mod source;
 mod tests;
 mod window;
 
-pub use chain::Chain;
+pub use chain::{Chain, Opened};
 pub use damage::Damage;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;
