@@ -10,6 +10,9 @@ pub struct Chain {
     started: bool,
 }
 
+/// An input as it was opened, or why it could not be: its path first.
+pub type Opened = (String, Result<Box<dyn Source + Send>, Error>);
+
 struct Link {
     source: Result<Box<dyn Source + Send>, Summary>,
     /// Time of the packet that it stands at; `None` at its end.
@@ -20,7 +23,7 @@ struct Link {
 impl Chain {
     /// A chain of what was opened, in argument order.
     #[must_use]
-    pub fn new(inputs: Vec<(String, Result<Box<dyn Source + Send>, Error>)>) -> Self {
+    pub fn new(inputs: Vec<Opened>) -> Self {
         let links = inputs
             .into_iter()
             .map(|(path, source)| Link {

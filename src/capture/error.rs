@@ -65,3 +65,16 @@ pub enum ErrorKind {
         what: String,
     },
 }
+
+impl ErrorKind {
+    /// A stream that failed after `offset` bytes.
+    pub(super) fn io(offset: u64, failure: &io::Error) -> Self {
+        Self::Io { offset, kind: failure.kind(), text: plain_text(failure) }
+    }
+}
+
+/// What the operating system says, without Rust's `(os error 2)`.
+pub(super) fn plain_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or_else(|| text.clone(), |(before, _)| before.to_owned())
+}

@@ -13,9 +13,11 @@ mod open;
 mod pcap;
 mod pcapng;
 mod source;
+#[cfg(test)]
+mod tests;
 mod window;
 
-pub use chain::Chain;
+pub use chain::{Chain, Opened};
 pub use damage::Damage;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compressed::{GZIP, gunzip};
+use super::error::plain_text;
 use super::pcap::{PcapSource, is_pcap};
 use super::pcapng::{PcapngSource, SECTION};
 use super::source::Origin;
@@ -49,11 +50,11 @@ pub fn open(input: &Input, file: u32) -> Result<Box<dyn Source + Send>, Error> {
     let reader: Box<dyn Read + Send> = match input {
         Input::Stdin => Box::new(io::stdin()),
         Input::Path(name) => {
-            let opened = File::open(name).map_err(|error| refused(&error))?;
-            if opened.metadata().is_ok_and(|data| data.is_dir()) {
+            // Asked first: Windows refuses to open a directory as if the right were missing.
+            if name.is_dir() {
                 return Err(Error { path, kind: ErrorKind::Directory });
             }
-            Box::new(opened)
+            Box::new(File::open(name).map_err(|error| refused(&error))?)
         }
     };
     open_reader(reader, path, file)
@@ -88,18 +89,15 @@ pub fn open_reader(
         }
         return Err(not_a_capture(window, &origin));
     }
-    Err(origin.error(ErrorKind::Unsupported {
-        what: "gzip inside gzip inside gzip",
-        advice: "unpack it first",
-    }))
+    Err(origin
+        .error(ErrorKind::Unsupported { what: "gzip inside gzip inside gzip", advice: "unpack it first" }))
 }
 
 /// What a file is that is not read, and what to do with it.
 fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
     window.fill(72);
     if let Some(failure) = window.take_failure() {
-        let kind = ErrorKind::Io { offset: window.offset(), kind: failure.kind(), text: plain_text(&failure) };
-        return origin.error(kind);
+        return origin.error(ErrorKind::io(window.offset(), &failure));
     }
     let bytes = window.bytes();
     let unsupported = |what, advice| ErrorKind::Unsupported { what, advice };
@@ -128,25 +126,17 @@ fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
     origin.error(kind)
 }
 
-/// A trace log's first buffer: a header of 72 bytes whose first word is the buffer's size, a multiple of 1 KiB
-/// that is not below the bytes used (second word), and type 4, header.
+/// A trace log's first buffer (WMI_BUFFER_HEADER, 72 bytes, little-endian): its size at 0, a multiple of 1 KiB; the
+/// offset of its end at 48; its type at 54, 4 for the header buffer.
 fn is_etl(bytes: &[u8]) -> bool {
-    let (Some(size), Some(used)) = (bytes.first_chunk::<4>(), bytes.get(4..8).and_then(<[u8]>::first_chunk::<4>))
-    else {
-        return false;
-    };
-    let (size, used) = (u32::from_le_bytes(*size), u32::from_le_bytes(*used));
-    (1024..=16 << 20).contains(&size) && size % 1024 == 0 && (72..=size).contains(&used)
+    let four =
+        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|four| u32::from_le_bytes(*four));
+    let (Some(size), Some(end), Some([4, 0])) = (four(0), four(48), bytes.get(54..56)) else { return false };
+    (1024..=16 << 20).contains(&size) && size.is_multiple_of(1024) && (72..=size).contains(&end)
 }
 
 fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E))
-}
-
-/// What the operating system says, without Rust's `(os error 2)`.
-fn plain_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or_else(|| text.clone(), |(before, _)| before.to_owned())
 }
 
 /// Counts the bytes of the stored file as they are read.

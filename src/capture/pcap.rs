@@ -1,11 +1,13 @@
 //! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap).
 
 use super::source::{Meter, Origin};
-use super::window::Window;
-use super::{Error, ErrorKind, LinkType, Packet, Source, Summary};
+use super::window::{MAX_RECORD, Window};
+use super::{Error, LinkType, Packet, Source, Summary};
 
 /// A record of more bytes is damage, unless the header's snap length allows it (libpcap's MAXIMUM_SNAPLEN).
 const MAX_PACKET: u32 = 256 << 10;
+/// A record with its header has to fit the window.
+const LARGEST_PACKET: u32 = MAX_RECORD as u32 - 24;
 /// Length of the file header.
 const FILE_HEADER: usize = 24;
 
@@ -59,22 +61,16 @@ struct Record {
 impl PcapSource {
     /// Reads the file header.
     pub(super) fn new(mut window: Window, origin: Origin) -> Result<Self, Error> {
-        let cut = |window: &Window| ErrorKind::Malformed {
-            offset: window.offset(),
-            what: "the file ends inside the pcap file header (24 bytes)".to_owned(),
-        };
         window.fill(FILE_HEADER);
-        let header: [u8; FILE_HEADER] = match window.bytes().first_chunk() {
-            Some(header) => *header,
-            None => return Err(origin.error(cut(&window))),
-        };
-        let [m0, m1, m2, m3, ..] = header;
-        let Some(variant) = variant([m0, m1, m2, m3]) else {
-            return Err(origin.error(cut(&window)));
+        let header = window.bytes().first_chunk::<FILE_HEADER>().copied();
+        let variant = window.bytes().first_chunk().and_then(|magic| variant(*magic));
+        let (Some(header), Some(variant)) = (header, variant) else {
+            let cut = "the file ends inside the pcap file header (24 bytes)";
+            return Err(origin.unreadable(&mut window, cut));
         };
         let read = |at: usize| read_u32(&header, at, variant.big_endian);
         let snap_length = read(16);
-        // The upper bits of the link type field hold the length of a frame check sequence.
+        // The upper bits hold the length of a frame check sequence, if any (draft-ietf-opsawg-pcap 4).
         let link = LinkType(read(20) & 0x03FF_FFFF);
         window.consume(FILE_HEADER);
         let mut meter = Meter::new("pcap");
@@ -85,7 +81,7 @@ impl PcapSource {
             meter,
             variant,
             link,
-            max_packet: snap_length.clamp(MAX_PACKET, super::window::MAX_RECORD as u32),
+            max_packet: snap_length.clamp(MAX_PACKET, LARGEST_PACKET),
             current: None,
         })
     }
@@ -99,7 +95,8 @@ impl PcapSource {
         let read = |at: usize| read_u32(header, at, self.variant.big_endian);
         let (seconds, fraction, captured, original) = (read(0), read(4), read(8), read(12));
         if captured > self.max_packet {
-            let what = format!("a packet record claims {captured} bytes, more than any packet has; reading stops");
+            let what =
+                format!("a packet record claims {captured} bytes, more than any packet has; reading stops");
             self.meter.damage(self.window.offset(), what);
             return Ok(false);
         }

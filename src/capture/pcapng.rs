@@ -3,7 +3,7 @@
 use super::pcap::read_u32;
 use super::source::{Meter, Origin};
 use super::window::{MAX_RECORD, Window};
-use super::{Error, ErrorKind, LinkType, Packet, Source, Summary};
+use super::{Error, LinkType, Packet, Source, Summary};
 
 /// Block type of a section header, the same in both byte orders.
 pub(super) const SECTION: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
@@ -12,7 +12,7 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
-/// Option codes: end of options; if_tsresol, if_tsoffset; isb_ifdrop, isb_osdrop.
+/// Option codes (draft-ietf-opsawg-pcapng 3.5, 4.2, 4.6): end of options; if_tsresol, if_tsoffset; isb_ifdrop, isb_osdrop.
 const END_OF_OPTIONS: u16 = 0;
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
@@ -88,9 +88,7 @@ impl PcapngSource {
         };
         match source.section() {
             Ok(()) => Ok(source),
-            Err(what) => {
-                Err(source.origin.error(ErrorKind::Malformed { offset: source.window.offset(), what: what.to_owned() }))
-            }
+            Err(what) => Err(source.origin.unreadable(&mut source.window, what)),
         }
     }
 
@@ -113,7 +111,7 @@ impl PcapngSource {
         if major != 1 {
             return Err("the section header names a pcapng version other than 1");
         }
-        self.earlier += u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
+        self.earlier = self.earlier.saturating_add(u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX));
         self.interfaces.clear();
         if !self.window.skip(u64::from(length).next_multiple_of(4)) {
             self.meter.damage(self.window.offset(), "the file is cut in its section header".to_owned());
@@ -125,10 +123,13 @@ impl PcapngSource {
     fn next_packet(&mut self) -> Result<bool, Error> {
         loop {
             if !self.window.fill(8) {
-                return self.end(8, "block header");
+                return self.end(self.window.bytes().len() as u64, 8, "block header");
             }
             if self.window.bytes().starts_with(&SECTION) {
                 if let Err(what) = self.section() {
+                    if let Some(failure) = self.window.take_failure() {
+                        return self.meter.failure(&self.origin, self.window.offset(), &failure);
+                    }
                     self.meter.damage(self.window.offset(), format!("{what}; reading stops"));
                     return Ok(false);
                 }
@@ -137,29 +138,38 @@ impl PcapngSource {
             let kind = read_u32(self.window.bytes(), 0, self.big_endian);
             let length = read_u32(self.window.bytes(), 4, self.big_endian);
             if length < 12 {
-                let what = format!("a block claims a length of {length} bytes, less than any block has; reading stops");
+                let what = format!(
+                    "a block claims a length of {length} bytes, less than any block has; reading stops"
+                );
                 self.meter.damage(self.window.offset(), what);
                 return Ok(false);
             }
-            let padded = (length as usize).next_multiple_of(4);
+            // Some writers leave the padding out of the length; on 32 bits the largest does not fit.
+            let padded = usize::try_from(u64::from(length).next_multiple_of(4)).unwrap_or(usize::MAX);
             let block = Block { kind, length: padded };
-            let wanted = matches!(kind, INTERFACE | OBSOLETE_PACKET | SIMPLE_PACKET | STATISTICS | ENHANCED_PACKET);
-            if !wanted {
+            let Some(least) = shortest(kind) else {
+                let begin = self.window.offset();
                 if !self.window.skip(padded as u64) {
-                    return self.end(padded, "block");
+                    return self.end(self.window.offset() - begin, padded, "block");
                 }
                 continue;
-            }
+            };
             if !self.window.fill(padded) {
                 if padded > MAX_RECORD {
-                    let what = format!("a block claims {length} bytes, more than any packet has; reading stops");
+                    let what =
+                        format!("a block claims {length} bytes, more than any packet has; reading stops");
                     self.meter.damage(self.window.offset(), what);
                     return Ok(false);
                 }
-                return self.end(padded, "block");
+                return self.end(self.window.bytes().len() as u64, padded, "block");
             }
             self.check_trailer(block, length);
-            if self.take(block) {
+            if padded < least {
+                let what = format!(
+                    "a block of type {kind} has {length} bytes, {least} at least were expected; it is left out"
+                );
+                self.meter.damage(self.window.offset(), what);
+            } else if self.take(block) {
                 return Ok(true);
             }
             self.window.consume(padded);
@@ -211,8 +221,11 @@ impl PcapngSource {
                 (IF_TSRESOL, [units, ..]) => interface.resolution = resolution(*units),
                 (IF_TSOFFSET, value) => {
                     if let Some(eight) = value.first_chunk::<8>() {
-                        interface.offset =
-                            if self.big_endian { i64::from_be_bytes(*eight) } else { i64::from_le_bytes(*eight) };
+                        interface.offset = if self.big_endian {
+                            i64::from_be_bytes(*eight)
+                        } else {
+                            i64::from_le_bytes(*eight)
+                        };
                     }
                 }
                 _ => {}
@@ -229,7 +242,8 @@ impl PcapngSource {
         let mut dropped = None;
         for (code, value) in self.options(20, block) {
             if let (ISB_IFDROP | ISB_OSDROP, Some(eight)) = (code, value.first_chunk::<8>()) {
-                let count = if self.big_endian { u64::from_be_bytes(*eight) } else { u64::from_le_bytes(*eight) };
+                let count =
+                    if self.big_endian { u64::from_be_bytes(*eight) } else { u64::from_le_bytes(*eight) };
                 dropped = Some(dropped.unwrap_or(0_u64).saturating_add(count));
             }
         }
@@ -274,12 +288,15 @@ impl PcapngSource {
     ) -> Option<Record> {
         let room = block.length.saturating_sub(at + 4);
         let Some(described) = self.interfaces.get(interface as usize).copied() else {
-            let what = format!("a packet names interface {interface}, which was not described; it is left out");
+            let what =
+                format!("a packet names interface {interface}, which was not described; it is left out");
             self.meter.damage(self.window.offset(), what);
             return None;
         };
         if captured as usize > room {
-            let what = format!("a packet claims {captured} bytes in a block that has room for {room}; it is left out");
+            let what = format!(
+                "a packet claims {captured} bytes in a block that has room for {room}; it is left out"
+            );
             self.meter.damage(self.window.offset(), what);
             return None;
         }
@@ -287,7 +304,7 @@ impl PcapngSource {
         let time = ticks.map_or_else(|| self.meter.latest(), |ticks| described.time(ticks));
         Some(Record {
             time,
-            interface: self.earlier + interface,
+            interface: self.earlier.saturating_add(interface),
             link: described.link,
             original,
             at,
@@ -314,12 +331,12 @@ impl PcapngSource {
         })
     }
 
-    fn end(&mut self, need: usize, what: &str) -> Result<bool, Error> {
+    /// The stream ended where `need` bytes were expected and `left` were there.
+    fn end(&mut self, left: u64, need: usize, what: &str) -> Result<bool, Error> {
         if let Some(failure) = self.window.take_failure() {
             return self.meter.failure(&self.origin, self.window.offset(), &failure);
         }
-        let left = self.window.bytes().len();
-        if left > 0 || need > 8 {
+        if left > 0 {
             let text = format!("the file is cut in a {what}: {left} of {need} bytes are there");
             self.meter.damage(self.window.offset(), text);
         }
@@ -347,6 +364,18 @@ impl Interface {
         };
         let total = nanoseconds + i128::from(self.offset) * 1_000_000_000;
         i64::try_from(total).unwrap_or(if total < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+/// Length of the shortest block of a kind that is read, its two lengths included; `None` for one that is not
+/// (draft-ietf-opsawg-pcapng 4.2 to 4.6, and appendix A for the obsolete packet block).
+const fn shortest(kind: u32) -> Option<usize> {
+    match kind {
+        INTERFACE => Some(20),
+        OBSOLETE_PACKET | ENHANCED_PACKET => Some(32),
+        SIMPLE_PACKET => Some(16),
+        STATISTICS => Some(24),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::window::Window;
 use super::{Damage, Error, ErrorKind, LinkType};
 
 /// One packet record, borrowed from its source until the next [`Source::advance`].
@@ -62,7 +63,7 @@ pub struct Summary {
     pub snapped: u64,
     /// Packets the capturing machine says it dropped (pcapng interface statistics), when it says so.
     pub dropped: Option<u64>,
-    /// Link types seen, in order of appearance.
+    /// Link types that the file's header or its interfaces name, in order of appearance.
     pub link_types: Vec<LinkType>,
     /// What was wrong with the file, and where.
     pub damage: Vec<Damage>,
@@ -84,6 +85,15 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn error(&self, kind: ErrorKind) -> Error {
         Error { path: self.path.clone(), kind }
+    }
+
+    /// Why a file cannot be read at all: its stream failed, or else `what`.
+    pub(super) fn unreadable(&self, window: &mut Window, what: &str) -> Error {
+        let offset = window.offset();
+        self.error(match window.take_failure() {
+            Some(failure) => ErrorKind::io(offset, &failure),
+            None => ErrorKind::Malformed { offset, what: what.to_owned() },
+        })
     }
 }
 
@@ -137,7 +147,12 @@ impl Meter {
     }
 
     /// The stream failed: damage when a compressed file ends or breaks early, an error when it cannot be read.
-    pub(super) fn failure(&mut self, origin: &Origin, offset: u64, failure: &io::Error) -> Result<bool, Error> {
+    pub(super) fn failure(
+        &mut self,
+        origin: &Origin,
+        offset: u64,
+        failure: &io::Error,
+    ) -> Result<bool, Error> {
         let broken = matches!(
             failure.kind(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
@@ -146,8 +161,7 @@ impl Meter {
             self.damage(offset, format!("the compressed file is cut or broken here ({failure})"));
             return Ok(false);
         }
-        let kind = ErrorKind::Io { offset, kind: failure.kind(), text: failure.to_string() };
-        let error = origin.error(kind);
+        let error = origin.error(ErrorKind::io(offset, failure));
         self.error = Some(error.clone());
         Err(error)
     }

@@ -28,19 +28,19 @@ const MOBILITY: u8 = 135;
 /// Extension headers stepped over at most.
 const EXTENSIONS: usize = 8;
 
-/// Reads the IP header that `bytes` begins with.
+/// Reads the IP header that `bytes` begins with; `snapped` is how many bytes of the packet were not recorded.
 #[inline]
-pub(super) fn read(bytes: &[u8]) -> Result<Datagram<'_>, Undecoded> {
+pub(super) fn read(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
     match bytes.first().map(|first| first >> 4) {
-        Some(4) => read_v4(bytes),
-        Some(6) => read_v6(bytes),
+        Some(4) => read_v4(bytes, snapped),
+        Some(6) => read_v6(bytes, snapped),
         Some(_) => Err(Undecoded::OtherProtocol),
         None => Err(Undecoded::Truncated),
     }
 }
 
 #[inline]
-fn read_v4(bytes: &[u8]) -> Result<Datagram<'_>, Undecoded> {
+fn read_v4(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| Undecoded::Truncated)?;
     if header.fragments_offset().value() != 0 {
         return Err(Undecoded::LaterFragment);
@@ -48,8 +48,8 @@ fn read_v4(bytes: &[u8]) -> Result<Datagram<'_>, Undecoded> {
     let header_len = header.slice().len();
     let total = usize::from(header.total_len());
     let recorded = bytes.get(header_len..).unwrap_or_default();
-    // 0 in an offloaded send: the network card fills it in. What was recorded is all there is.
-    let wire_len = if total == 0 { recorded.len() } else { total.saturating_sub(header_len) };
+    // 0 in an offloaded send: the network card fills it in. What the record counts is all there is.
+    let wire_len = if total == 0 { recorded.len() + snapped } else { total.saturating_sub(header_len) };
     let ip = IpInfo {
         src: IpAddr::V4(Ipv4Addr::from(header.source())),
         dst: IpAddr::V4(Ipv4Addr::from(header.destination())),
@@ -62,12 +62,12 @@ fn read_v4(bytes: &[u8]) -> Result<Datagram<'_>, Undecoded> {
     skip_extensions(Datagram { ip, protocol: header.protocol().0, payload, wire_len })
 }
 
-fn read_v6(bytes: &[u8]) -> Result<Datagram<'_>, Undecoded> {
+fn read_v6(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| Undecoded::Truncated)?;
     let recorded = bytes.get(header.slice().len()..).unwrap_or_default();
     // 0 in a jumbogram (RFC 2675) and in an offloaded send.
     let announced = usize::from(header.payload_length());
-    let wire_len = if announced == 0 { recorded.len() } else { announced };
+    let wire_len = if announced == 0 { recorded.len() + snapped } else { announced };
     let ip = IpInfo {
         src: IpAddr::V6(Ipv6Addr::from(header.source())),
         dst: IpAddr::V6(Ipv6Addr::from(header.destination())),
@@ -94,7 +94,8 @@ fn skip_extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Undecoded
                 usize::from(*units) * 4 + 8
             }
             FRAGMENT if datagram.ip.src.is_ipv6() => {
-                let Some([_, _, offset_high, offset_low, id @ ..]) = datagram.payload.first_chunk::<8>() else {
+                let Some([_, _, offset_high, offset_low, id @ ..]) = datagram.payload.first_chunk::<8>()
+                else {
                     return Err(Undecoded::Truncated);
                 };
                 let offset = u16::from_be_bytes([*offset_high, *offset_low]);

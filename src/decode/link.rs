@@ -33,13 +33,15 @@ pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Result<&[u8], Undecoded> {
             ether(kind, bytes.get(20..).ok_or(Undecoded::Truncated)?)
         }
         LinkType::NULL | LinkType::LOOP => loopback(bytes),
-        LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => Ok(bytes),
+        LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {
+            Ok(bytes)
+        }
         LinkType::PPP | LinkType::PPP_HDLC => ppp(bytes),
         _ => Err(Undecoded::LinkType),
     }
 }
 
-/// What follows an EtherType, behind any tags.
+/// What follows an EtherType, behind any tags (IEEE 802.1Q 9.6: control, then the next EtherType).
 fn ether(mut kind: u16, mut rest: &[u8]) -> Result<&[u8], Undecoded> {
     for _ in 0..STACK {
         match kind {
@@ -48,6 +50,7 @@ fn ether(mut kind: u16, mut rest: &[u8]) -> Result<&[u8], Undecoded> {
                 kind = be16(rest, 2).ok_or(Undecoded::Truncated)?;
                 rest = rest.get(4..).unwrap_or_default();
             }
+            // Version and type, code, session id, length (RFC 2516 4).
             PPPOE_SESSION => return ppp(rest.get(6..).ok_or(Undecoded::Truncated)?),
             MPLS => return mpls(rest),
             // IEEE 802.3: a length, then LLC; SNAP (AA AA 03, organisation 0) carries an EtherType.
@@ -79,7 +82,7 @@ fn mpls(mut rest: &[u8]) -> Result<&[u8], Undecoded> {
     Err(Undecoded::OtherProtocol)
 }
 
-/// PPP (RFC 1662): with or without address and control, protocol in one byte or two.
+/// PPP (RFC 1661 2, RFC 1662 3.1): with or without address and control, protocol in one byte or two.
 fn ppp(bytes: &[u8]) -> Result<&[u8], Undecoded> {
     let rest = bytes.strip_prefix(&[0xFF, 0x03]).unwrap_or(bytes);
     match rest {
@@ -95,12 +98,13 @@ fn ppp(bytes: &[u8]) -> Result<&[u8], Undecoded> {
     }
 }
 
-/// The address family in either byte order: 2 is IPv4 everywhere, IPv6 differs between systems.
+/// The address family in either byte order: 2 is IPv4 everywhere; IPv6 is 10 on Linux, 23 on Windows, 24 on NetBSD
+/// and OpenBSD, 28 on FreeBSD, 30 on macOS (LINKTYPE_NULL and LINKTYPE_LOOP in the registry; Windows: winsock2.h).
 fn loopback(bytes: &[u8]) -> Result<&[u8], Undecoded> {
     let Some((family, rest)) = bytes.split_first_chunk::<4>() else { return Err(Undecoded::Truncated) };
     let number = u32::from_le_bytes(*family).min(u32::from_be_bytes(*family));
     match number {
-        2 | 10 | 24 | 28 | 30 => Ok(rest),
+        2 | 10 | 23 | 24 | 28 | 30 => Ok(rest),
         _ => Err(Undecoded::OtherProtocol),
     }
 }

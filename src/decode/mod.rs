@@ -7,6 +7,8 @@
 mod ip;
 mod link;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use segment::{
@@ -24,7 +26,9 @@ pub fn decode<'a>(packet: &Packet<'a>) -> Decoded<'a> {
         Ok(carried) => carried,
         Err(reason) => return Decoded::Other(reason),
     };
-    match ip::read(carried) {
+    // Lengths of 0 in an IP header leave only the record to tell how much there was on the wire.
+    let snapped = (packet.original_len as usize).saturating_sub(packet.bytes.len());
+    match ip::read(carried, snapped) {
         Ok(datagram) => transport::read(&datagram, at, packet.interface),
         Err(reason) => Decoded::Other(reason),
     }

@@ -52,7 +52,7 @@ pub struct IpInfo {
     pub id: u32,
     /// The packet is the first fragment of several.
     pub fragment: Fragment,
-    /// IPv4 total length 0: an offloaded send, recorded before the network card cut it.
+    /// IPv4 total length or IPv6 payload length 0: an offloaded send, recorded before the network card cut it.
     pub zero_length: bool,
 }
 
@@ -135,7 +135,8 @@ pub struct Quality {
     pub header_cut: bool,
     /// The snap length cut the payload.
     pub payload_cut: bool,
-    /// The TCP checksum does not fit; only computed for RST segments that were recorded whole, `None` else.
+    /// Whether the TCP checksum fits; only computed for RST segments that were recorded whole and whose length the
+    /// IP header tells, `None` else.
     pub checksum_ok: Option<bool>,
 }
 
@@ -229,7 +230,9 @@ impl TcpHeader<'_> {
                         let body = rest.get(2..usize::from(length))?;
                         rest = rest.get(usize::from(length)..).filter(|_| length >= 2)?;
                         return Some(match (kind, body) {
-                            (2, [high, low]) => TcpOption::MaximumSegmentSize(u16::from_be_bytes([*high, *low])),
+                            (2, [high, low]) => {
+                                TcpOption::MaximumSegmentSize(u16::from_be_bytes([*high, *low]))
+                            }
                             (3, [shift]) => TcpOption::WindowScale((*shift).min(14)),
                             (8, [v0, v1, v2, v3, e0, e1, e2, e3]) => TcpOption::Timestamps(
                                 u32::from_be_bytes([*v0, *v1, *v2, *v3]),

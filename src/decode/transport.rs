@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::ip::Datagram;
-use super::{At, Decoded, Icmp, IcmpReason, Quality, Segment, TcpFlags, TcpHeader, Udp, Undecoded};
+use super::{At, Decoded, Fragment, Icmp, IcmpReason, Quality, Segment, TcpFlags, TcpHeader, Udp, Undecoded};
 
 /// Protocol numbers (IANA).
 const ICMP: u8 = 1;
@@ -12,6 +12,8 @@ const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 /// Ports, sequence and acknowledgment number, data offset and flags: what a cut header must have.
 const TCP_LEAST: usize = 14;
+/// An IPv4 header without options.
+const IPV4_HEADER: usize = 20;
 /// A TCP header without options.
 const TCP_HEADER: usize = 20;
 
@@ -51,7 +53,9 @@ fn read_tcp<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> 
         checksum: two(16),
         options: bytes.get(TCP_HEADER..header_len.min(bytes.len())).unwrap_or_default(),
     };
-    let whole = bytes.len() == datagram.wire_len;
+    // A first fragment lacks what the others carry; without a length, padding cannot be told from payload.
+    let whole =
+        bytes.len() == datagram.wire_len && datagram.ip.fragment == Fragment::No && !datagram.ip.zero_length;
     let quality = Quality {
         header_cut,
         payload_cut: payload.len() < payload_len,
@@ -144,10 +148,19 @@ fn read_quoted(bytes: &[u8]) -> Option<Quoted> {
     let (src, dst, protocol, transport) = match bytes.first()? >> 4 {
         4 => {
             let header_len = usize::from(bytes.first()? & 0x0F) * 4;
+            let offset = u16::from_be_bytes(*bytes.get(6..)?.first_chunk()?) & 0x1FFF;
+            if header_len < IPV4_HEADER || offset != 0 {
+                return None; // no header, or a later fragment: its ports are elsewhere
+            }
             let src: [u8; 4] = *bytes.get(12..)?.first_chunk()?;
             let dst: [u8; 4] = *bytes.get(16..)?.first_chunk()?;
             let protocol = *bytes.get(9)?;
-            (IpAddr::V4(Ipv4Addr::from(src)), IpAddr::V4(Ipv4Addr::from(dst)), protocol, bytes.get(header_len..)?)
+            (
+                IpAddr::V4(Ipv4Addr::from(src)),
+                IpAddr::V4(Ipv4Addr::from(dst)),
+                protocol,
+                bytes.get(header_len..)?,
+            )
         }
         6 => {
             let src: [u8; 16] = *bytes.get(8..)?.first_chunk()?;

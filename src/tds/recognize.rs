@@ -150,9 +150,10 @@ fn prelogin_begins(body: &[u8], length: u16) -> Option<bool> {
     }
 }
 
-/// LOGIN7's own length, which is the message's, and a TDS version of 7.x or 8.0.
+/// LOGIN7's own length, which is the message's, and a TDS version of 7.x or 8.0, in either byte order: MS-TDS
+/// 2.2.6.4 writes 0x00000071 for TDS 7.1.
 fn login7_begins(body: &[u8], packet: u16) -> Option<bool> {
-    let Some([l0, l1, l2, l3, v0, v1, v2, v3]) = body.first_chunk() else { return None };
+    let [l0, l1, l2, l3, v0, v1, v2, v3] = body.first_chunk()?;
     let length = u32::from_le_bytes([*l0, *l1, *l2, *l3]);
     let version = u32::from_le_bytes([*v0, *v1, *v2, *v3]);
     let known = matches!(version >> 24, 0x70..=0x74 | 0x08) || version <= 0x0000_0074;
@@ -160,16 +161,17 @@ fn login7_begins(body: &[u8], packet: u16) -> Option<bool> {
     Some(known && holds)
 }
 
-/// Text fields with lengths of at most 30: host name and user name.
+/// Text fields with lengths of at most 30: host name and user name. The layout stands at [`super::LegacyLogin`].
 fn legacy_login_begins(body: &[u8]) -> bool {
     let field = |at: usize| body.get(at + 30).is_none_or(|length| *length <= 30);
     let printable = body.iter().take(30).all(|byte| *byte == 0 || (0x20..0x7F).contains(byte));
     field(0) && field(31) && printable && body.len() > 30
 }
 
-/// ALL_HEADERS: a total length, then a first header of 18 bytes and type 2 (transaction descriptor), or others.
+/// ALL_HEADERS (MS-TDS 2.2.5.3): a total length, then a first header: its length, and type 1 (query notification),
+/// 2 (transaction descriptor, 18 bytes) or 3 (trace activity).
 fn all_headers_begin(body: &[u8]) -> Option<bool> {
-    let Some([t0, t1, t2, t3, h0, h1, h2, h3, k0, k1]) = body.first_chunk() else { return None };
+    let [t0, t1, t2, t3, h0, h1, h2, h3, k0, k1] = body.first_chunk()?;
     let total = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
     let first = u32::from_le_bytes([*h0, *h1, *h2, *h3]);
     let kind = u16::from_le_bytes([*k0, *k1]);

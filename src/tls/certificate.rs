@@ -157,8 +157,8 @@ fn read_certificate(der: &[u8]) -> Option<CertificateInfo> {
     })
 }
 
-/// A name's text. Windows writes a BMPString where a PrintableString cannot hold a character, so also for the
-/// underscores of SQL Server's own certificate (RFC 5280 4.1.2.4).
+/// A name's text. Unless told otherwise Windows encodes what a PrintableString cannot hold, such as an underscore, as a
+/// BMPString (CERT_RDN_ATTR of wincrypt.h; RFC 5280 4.1.2.4).
 fn attribute(name: &AttributeTypeAndValue<'_>) -> Option<String> {
     match name.attr_value().tag() {
         Tag::BmpString => {

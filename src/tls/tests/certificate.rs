@@ -9,7 +9,7 @@ use crate::tls::{
 const LEAF: &[u8] = include_bytes!("certificates/leaf_rsa2048.der");
 /// CN=Example CA, its own issuer.
 const AUTHORITY: &[u8] = include_bytes!("certificates/authority_p384.der");
-/// CN=SSL_Self_Signed_Fallback as a BMPString, as Windows encodes it.
+/// CN=SSL_Self_Signed_Fallback as a BMPString, as Windows may encode it.
 const FALLBACK: &[u8] = include_bytes!("certificates/fallback_rsa1024_sha1.der");
 const PSS: &[u8] = include_bytes!("certificates/pss_sha512.der");
 const ED25519: &[u8] = include_bytes!("certificates/ed25519.der");
@@ -55,7 +55,7 @@ fn a_chain_is_read_leaf_first() {
 }
 
 #[test]
-fn the_fallback_certificate_is_known_by_its_name_in_windows_encoding() {
+fn the_fallback_certificate_is_known_by_its_name_as_a_bmp_string() {
     let fallback = only(FALLBACK);
     assert_eq!(fallback.subject_cn.as_deref(), Some("SSL_Self_Signed_Fallback"));
     assert_eq!(fallback.subject, "CN=SSL_Self_Signed_Fallback");
