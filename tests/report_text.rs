@@ -1,0 +1,105 @@
+//! The text report, word for word, on recorded captures: what a reader sees is reviewed like code.
+
+use std::path::Path;
+
+use tdscope::analysis::{Analysis, Analyzer, Settings};
+use tdscope::capture::{Chain, Input, open};
+use tdscope::report::text::{Style, write};
+use tdscope::rules::Severity;
+
+/// Captures whose whole report stands in `tests/snapshots`.
+const SHOWN: &[&str] = &[
+    "r1-learned-rst.pcap",
+    "r1-server-older.pcap",
+    "r2-alert-40.pcap",
+    "r2-learned-rst.pcap",
+    "ok-dhe.pcap",
+    "r4-sha512-fin.pcap",
+    "r5-leading-zero.pcapng.gz",
+    "r6-syn-refused.pcap",
+    "undecided-rst.pcap",
+    "certificate-self-signed-freetds.pcap",
+    "middlebox-client-hello.pcap",
+    "login-failed-clear.pcap",
+    "host-unreachable.pcap",
+    "browser-silent.pcap",
+    "ok-freetds.pcap",
+    "ok-snapped.pcap",
+];
+
+fn analyze(names: &[&str]) -> Analysis {
+    let inputs: Vec<Input> =
+        names.iter().map(|name| Input::Path(Path::new("fixtures/captures").join(name))).collect();
+    let opened = (0..).zip(&inputs).map(|(file, input)| (input.name(), open(input, file))).collect();
+    Analyzer::new(Settings::default()).run(&mut Chain::new(opened), &mut |_| {})
+}
+
+fn text(analysis: &Analysis, style: &Style) -> String {
+    let mut out = Vec::new();
+    write(analysis, style, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn reports_read_as_reviewed() {
+    for name in SHOWN {
+        let report = text(&analyze(&[name]), &Style::default());
+        insta::assert_snapshot!(*name, report);
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_but_for_words_that_are() {
+    for width in [60, 80, 120] {
+        let style = Style { width: Some(width), ..Style::default() };
+        for name in SHOWN {
+            for line in text(&analyze(&[name]), &style).lines() {
+                let longest = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
+                let columns = line.chars().count();
+                let indent = line.chars().take_while(|letter| *letter == ' ').count();
+                assert!(
+                    columns <= width || indent + longest >= width - 24 || line.split_whitespace().count() <= 6,
+                    "{name} at {width}: {line}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_is_ascii_and_colour_only_adds() {
+    for name in SHOWN {
+        let analysis = analyze(&[name]);
+        let ascii = text(&analysis, &Style { ascii: true, ..Style::default() });
+        assert!(ascii.is_ascii(), "{name}: {ascii}");
+        colored::control::set_override(true);
+        let painted = text(&analysis, &Style { color: true, ..Style::default() });
+        assert!(painted.contains("\u{1b}["), "{name}");
+        assert_eq!(without_colour(&painted), text(&analysis, &Style::default()), "{name}");
+    }
+}
+
+#[test]
+fn the_least_severity_hides_but_does_not_change() {
+    let analysis = analyze(&["ok-dhe.pcap"]);
+    assert!(text(&analysis, &Style::default()).contains("R3"));
+    let errors = text(&analysis, &Style { least: Severity::Error, ..Style::default() });
+    assert!(!errors.contains("R3") && errors.contains("nothing failed"), "{errors}");
+}
+
+#[test]
+fn frames_of_several_files_name_their_file() {
+    let report = text(&analyze(&["ok-freetds.pcap", "r1-learned-rst.pcap"]), &Style::default());
+    insta::assert_snapshot!("two-files", report);
+}
+
+/// The text without its escape sequences.
+fn without_colour(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
