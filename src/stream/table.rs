@@ -284,7 +284,7 @@ impl<H: Handler> Table<H> {
             let quiet_until = slot.last.time.saturating_add(self.limits.linger);
             match &slot.state {
                 State::Live(_) if quiet_until > self.now => {
-                    self.ended.push(Reverse((quiet_until, number, place)))
+                    self.ended.push(Reverse((quiet_until, number, place)));
                 }
                 State::Live(_) => self.close(place, false, closed),
                 State::Free | State::Tombstone => {}

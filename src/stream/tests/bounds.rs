@@ -117,7 +117,7 @@ fn what_handlers_hold_is_bounded() {
             quality: Quality::default(),
         };
         table.segment(&segment, &mut |_, _| Hoarder(0), &mut |closed| {
-            gone.push((closed.number, closed.evicted))
+            gone.push((closed.number, closed.evicted));
         });
     }
     // The fourth makes it 1200; the two that were silent longest go.
