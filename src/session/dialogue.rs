@@ -3,7 +3,7 @@
 use super::lane::{Lane, Unit};
 use super::story::Story;
 use crate::facts::{LoginProof, Moment, Side, TdsFacts, TlsFacts};
-use crate::tls::HandshakeType;
+use crate::tls::{HandshakeType, TlsEvent};
 
 /// The facts of a dialogue, as they grow.
 #[derive(Debug, Default)]
@@ -31,11 +31,16 @@ pub(super) struct Dialogue {
 }
 
 impl Dialogue {
-    /// Takes the next bytes of one side.
-    pub(super) fn take(&mut self, lane: &mut Lane, side: Side, bytes: &[u8], at: Moment) {
-        if side == Side::Client && self.tls.server.is_none() && self.tls.retry.is_none() {
+    /// Takes the next segment of one side.
+    pub(super) fn segment(&mut self, lane: &mut Lane, side: Side, bytes: &[u8], at: Moment) {
+        if side == Side::Client && self.tls.server.is_none() {
             self.hello_segments = self.hello_segments.saturating_add(1);
         }
+        self.take(lane, side, bytes, at);
+    }
+
+    /// Takes more bytes of the segment that was taken last.
+    pub(super) fn take(&mut self, lane: &mut Lane, side: Side, bytes: &[u8], at: Moment) {
         lane.take(bytes, &mut |unit| self.unit(side, &unit, at));
     }
 
@@ -64,6 +69,7 @@ impl Dialogue {
         };
         if !known {
             let body = body.to_vec();
+            self.note_strict(side, kind, lane.is_bare());
             self.handshake_message(side, kind, &body, true, at);
         }
     }
@@ -71,11 +77,22 @@ impl Dialogue {
     fn unit(&mut self, side: Side, unit: &Unit<'_>, at: Moment) {
         match unit {
             Unit::Message { kind, payload, len, cut } => self.message(side, *kind, payload, *len, *cut, at),
-            Unit::Tls(event) => self.tls_event(side, event, at),
+            Unit::Tls { event, bare } => {
+                if let TlsEvent::Handshake { kind, .. } = event {
+                    self.note_strict(side, *kind, *bare);
+                }
+                self.tls_event(side, event, at);
+            }
             Unit::TlsMessageEnd => self.tls_message_end(side),
             Unit::Smp(header) => self.smp(header),
             Unit::Foreign(bytes) => self.foreign(side, bytes, at),
         }
+    }
+
+    /// A ClientHello that stands in the stream itself, before any PRELOGIN, begins TDS 8.0.
+    fn note_strict(&mut self, side: Side, kind: HandshakeType, bare: bool) {
+        let begins = bare && side == Side::Client && kind == HandshakeType::CLIENT_HELLO;
+        self.facts.strict |= begins && self.facts.prelogin.is_none();
     }
 
     /// Whether nothing more is wanted of the payload: the login is over and what follows is encrypted.

@@ -36,9 +36,9 @@ pub(super) struct Over<'a> {
 }
 
 /// Puts the facts together.
-pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) -> ConnectionFacts {
+pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -> ConnectionFacts {
     let story = Story::merge(&signals.story, &dialogue.story);
-    let tcp = tcp_facts(over, &signals);
+    let tcp = tcp_facts(over, signals);
     let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
     let Dialogue { facts: mut tds, tls, .. } = dialogue;
     tds.recognized = over.recognized;
@@ -141,7 +141,9 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts) -> Ended {
         let ended = Ended { by: by(reset.from), how: EndedHow::Reset, at: Some(reset.moment) };
         candidates.push((reset.moment, ended));
     }
-    if tcp.syn_ack.is_none() && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable) {
+    if tcp.syn_ack.is_none()
+        && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable)
+    {
         let ended = Ended { by: EndedBy::Network, how: EndedHow::Icmp, at: Some(icmp.moment) };
         candidates.push((icmp.moment, ended));
     }
@@ -149,7 +151,9 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts) -> Ended {
     let first = candidates.first().map(|(_, ended)| *ended);
     let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
     match (fatal, first) {
-        (Some(alert), Some(end)) if end.at.is_some_and(|at| alert.moment.at.file != at.at.file || alert.moment <= at) => {
+        (Some(alert), Some(end))
+            if end.at.is_some_and(|at| alert.moment.at.file != at.at.file || alert.moment <= at) =>
+        {
             Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) }
         }
         (Some(alert), None) => Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) },
@@ -176,9 +180,7 @@ fn owed(
     requests: &Requests,
     end: Time,
 ) -> Option<Owed> {
-    let owes = |by, what, since: Moment| {
-        Some(Owed { by, what, since, waited: end.since(since.time).max(0) })
-    };
+    let owes = |by, what, since: Moment| Some(Owed { by, what, since, waited: end.since(since.time).max(0) });
     let hello = tls.client.as_ref().map(|hello| hello.moment);
     match phase {
         Phase::Syn => owes(Side::Server, Owing::SynAck, tcp.syn?),
@@ -193,11 +195,13 @@ fn owed(
             owes(Side::Client, Owing::ClientHelloOrLogin, tds.response.as_ref()?.moment)
         }
         Phase::ClientHello => owes(Side::Server, Owing::ServerHello, hello?),
-        Phase::ServerHello | Phase::Certificate => match (tls.server_hello_done.or(tls.server_finished), hello) {
-            (Some(done), _) => owes(Side::Client, Owing::ClientKeyExchange, done),
-            (None, Some(_)) => owes(Side::Server, Owing::ServerHello, tls.server.as_ref()?.moment),
-            (None, None) => None,
-        },
+        Phase::ServerHello | Phase::Certificate => {
+            match (tls.server_hello_done.or(tls.server_finished), hello) {
+                (Some(done), _) => owes(Side::Client, Owing::ClientKeyExchange, done),
+                (None, Some(_)) => owes(Side::Server, Owing::ServerHello, tls.server.as_ref()?.moment),
+                (None, None) => None,
+            }
+        }
         Phase::KeyExchange => {
             let key = tls.client_finished.or(tls.client_key.as_ref().map(|key| key.moment))?;
             owes(Side::Server, Owing::ServerFinished, key)
@@ -211,7 +215,12 @@ fn owed(
             let login_turn = if tds.strict { 2 } else { 0 };
             let answered = !tds.errors.is_empty()
                 || tds.routing.is_some()
-                || tds.turns.get(login_turn + 1..).unwrap_or_default().iter().any(|turn| turn.side == Side::Server);
+                || tds
+                    .turns
+                    .get(login_turn + 1..)
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|turn| turn.side == Side::Server);
             if answered { None } else { owes(Side::Server, Owing::LoginResponse, login) }
         }
         Phase::LoggedIn => {
@@ -321,7 +330,9 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
 fn icmp_fact(client: Dir, icmp: &IcmpSignal) -> IcmpFact {
     let (reason, unreachable, too_big) = match icmp.reason {
         IcmpReason::Unreachable { code, v6 } => (unreachable_name(code, v6).to_owned(), true, false),
-        IcmpReason::PacketTooBig { mtu } => (format!("packet too big, next hop takes {mtu} bytes"), false, true),
+        IcmpReason::PacketTooBig { mtu } => {
+            (format!("packet too big, next hop takes {mtu} bytes"), false, true)
+        }
         IcmpReason::TimeExceeded => ("time to live exceeded in transit".to_owned(), true, false),
         IcmpReason::Other { kind, code } => (format!("ICMP type {kind} code {code}"), false, false),
     };
