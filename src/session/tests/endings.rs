@@ -135,7 +135,7 @@ fn what_is_owed_follows_the_phase() {
             // An acceptance, by its length; nothing is owed until the next request.
             Some((_, _, Phase::LoggedIn, ..)) => assert_eq!((facts.phase, owed), (Phase::LoggedIn, None)),
             Some((_, _, phase, side, what)) => {
-                assert_eq!((facts.phase, owed), (*phase, Some((*side, *what))))
+                assert_eq!((facts.phase, owed), (*phase, Some((*side, *what))));
             }
         }
     }
