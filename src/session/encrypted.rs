@@ -1,6 +1,7 @@
 //! What can be told of an exchange from its turns alone: whose, and how long.
 
 use super::dialogue::Dialogue;
+use super::ending::ACCEPTANCE_LEN;
 use crate::facts::{LoginFacts, LoginProof, Moment, Side, Turn};
 use crate::tls::ProtocolVersion;
 
@@ -57,10 +58,17 @@ impl Dialogue {
         } else if turn > login_turn {
             self.unanswered_request = Some(at);
             self.requests += 1;
-            if self.answered_login.is_some() {
+            // A short answer to the login asks for more of it (SSPI, MS-TDS 2.2.7.22), or refuses it.
+            let accepted = self.last_answer() >= ACCEPTANCE_LEN || turn > login_turn + 1;
+            if self.answered_login.is_some() && accepted {
                 self.log_in(LoginProof::LaterRequest, at);
             }
         }
+    }
+
+    /// Bytes of the server's last turn.
+    fn last_answer(&self) -> u64 {
+        self.facts.turns.iter().rfind(|turn| turn.side == Side::Server).map_or(0, |turn| turn.bytes)
     }
 
     pub(super) fn is_tls13(&self) -> bool {

@@ -18,7 +18,7 @@ pub(super) const SILENCE: i64 = 4_000_000_000;
 /// Fragment bytes from which an encrypted answer to a login is taken for an acceptance. An acceptance has
 /// ENVCHANGE tokens for database, collation, language and packet size, two INFO texts and LOGINACK (about
 /// 400 bytes from SQL Server); a refusal has one or two ERROR texts.
-const ACCEPTANCE_LEN: u64 = 380;
+pub(super) const ACCEPTANCE_LEN: u64 = 380;
 
 /// A connection that is over, as the stream table hands it out.
 pub(super) struct Over<'a> {
@@ -88,6 +88,9 @@ fn infer_login(tds: &mut TdsFacts, tls: &TlsFacts, tcp: &TcpFacts) {
     }
     let login_turn = if tds.strict { 2 } else { 0 };
     let Some(answer) = tds.turns.get(login_turn + 1).filter(|turn| turn.side == Side::Server) else { return };
+    if tcp.client_fin.is_some_and(|fin| fin < answer.first) {
+        return; // it came too late: the client had given up
+    }
     let tickets = tls.server.as_ref().is_some_and(|hello| hello.version == ProtocolVersion::TLS13);
     let killed = tcp.resets.iter().any(|reset| reset.from == Side::Server && !reset.ignored);
     if answer.bytes >= ACCEPTANCE_LEN && !(tickets && answer.records < 2 && killed) {

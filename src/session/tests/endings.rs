@@ -195,3 +195,20 @@ fn the_story_of_a_long_session_keeps_its_ends() {
     assert_eq!(facts.tcp.client.keep_alives_unanswered, 2);
     assert_eq!(facts.tds.turns.len(), 8);
 }
+
+#[test]
+fn an_answer_after_the_client_gave_up_is_no_login() {
+    for late in [false, true] {
+        let mut talk = hello_sent();
+        talk.say(SERVER, &tds(PRELOGIN, &record(HANDSHAKE, &server_flight(90))));
+        talk.say(CLIENT, &tds(PRELOGIN, &client_finish()));
+        talk.say(SERVER, &tds(PRELOGIN, &server_finish()));
+        talk.say(CLIENT, &record(DATA, &[1; 300]));
+        if late {
+            talk.tell(CLIENT, Signal::Fin);
+        }
+        talk.say(SERVER, &record(DATA, &[1; 500]));
+        let facts = talk.facts();
+        assert_eq!(facts.phase, if late { Phase::LoginSent } else { Phase::LoggedIn });
+    }
+}

@@ -211,3 +211,22 @@ fn a_wrapped_client_hello_is_not_strict_though_its_prelogin_was_not_captured() {
     let facts = talk.facts();
     assert_eq!((facts.tds.strict, facts.phase), (true, Phase::ClientHello));
 }
+
+#[test]
+fn a_login_in_two_rounds_is_not_accepted_before_the_second_is() {
+    // NTLM: a challenge, an answer to it, and an acceptance or nothing.
+    for accepted in [false, true] {
+        let mut talk = Talk::open(1433);
+        for (dir, bytes) in encrypted().into_iter().take(7) {
+            talk.say(dir, &bytes);
+        }
+        talk.say(SERVER, &record(DATA, &[2; 250]));
+        talk.say(CLIENT, &record(DATA, &[3; 400]));
+        if accepted {
+            talk.say(SERVER, &record(DATA, &[2; 500]));
+            talk.say(CLIENT, &record(DATA, &[3; 90]));
+        }
+        let facts = talk.facts();
+        assert_eq!(facts.phase, if accepted { Phase::LoggedIn } else { Phase::LoginSent });
+    }
+}
