@@ -3,7 +3,7 @@
 use super::lane::{Lane, Unit};
 use super::story::Story;
 use crate::facts::{LoginProof, Moment, Side, TdsFacts, TlsFacts};
-use crate::tls::HandshakeType;
+use crate::tls::{HandshakeType, TlsEvent};
 
 /// The facts of a dialogue, as they grow.
 #[derive(Debug, Default)]
@@ -33,17 +33,17 @@ pub(super) struct Dialogue {
 }
 
 impl Dialogue {
-    /// Takes the next bytes of one side.
-    pub(super) fn take(&mut self, lane: &mut Lane, side: Side, bytes: &[u8], at: Moment) {
-        if side == Side::Client && self.tls.server.is_none() && self.tls.retry.is_none() {
+    /// Takes the next segment of one side.
+    pub(super) fn segment(&mut self, lane: &mut Lane, side: Side, bytes: &[u8], at: Moment) {
+        if side == Side::Client && self.tls.server.is_none() {
             self.hello_segments = self.hello_segments.saturating_add(1);
         }
-        lane.take(bytes, &mut |unit| self.unit(side, &unit, at));
+        self.take(lane, side, bytes, at);
     }
 
-    /// The client begins with TLS: TDS 8.0.
-    pub(super) fn tls_first(&mut self) {
-        self.facts.strict = true;
+    /// Takes more bytes of the segment that was taken last.
+    pub(super) fn take(&mut self, lane: &mut Lane, side: Side, bytes: &[u8], at: Moment) {
+        lane.take(bytes, &mut |unit| self.unit(side, &unit, at));
     }
 
     /// Takes note of bytes of one side that will not come.
@@ -70,6 +70,7 @@ impl Dialogue {
             _ => true,
         };
         if !known {
+            self.note_strict(side, partial.kind, lane.is_bare());
             self.handshake_message(side, partial.kind, partial.body, partial.declared_len, at);
         }
     }
@@ -77,11 +78,22 @@ impl Dialogue {
     fn unit(&mut self, side: Side, unit: &Unit<'_>, at: Moment) {
         match unit {
             Unit::Message { kind, payload, len, cut } => self.message(side, *kind, payload, *len, *cut, at),
-            Unit::Tls(event) => self.tls_event(side, event, at),
+            Unit::Tls { event, bare } => {
+                if let TlsEvent::Handshake { kind, .. } = event {
+                    self.note_strict(side, *kind, *bare);
+                }
+                self.tls_event(side, event, at);
+            }
             Unit::TlsMessageEnd => self.tls_message_end(side),
             Unit::Smp(header) => self.smp(header),
             Unit::Foreign(bytes) => self.foreign(side, bytes, at),
         }
+    }
+
+    /// A ClientHello that stands in the stream itself, before any PRELOGIN, begins TDS 8.0.
+    fn note_strict(&mut self, side: Side, kind: HandshakeType, bare: bool) {
+        let begins = bare && side == Side::Client && kind == HandshakeType::CLIENT_HELLO;
+        self.facts.strict |= begins && self.facts.prelogin.is_none();
     }
 
     /// Whether nothing more is wanted of the payload: the login is over and what follows is encrypted.

@@ -32,9 +32,9 @@ pub(super) struct Over<'a> {
 }
 
 /// Puts the facts together.
-pub(super) fn conclude(over: &Over<'_>, signals: Signals, dialogue: Dialogue) -> ConnectionFacts {
+pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -> ConnectionFacts {
     let story = Story::merge(&signals.story, &dialogue.story);
-    let tcp = tcp_facts(over, &signals);
+    let tcp = tcp_facts(over, signals);
     let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
     let Dialogue { facts: mut tds, tls, .. } = dialogue;
     tds.recognized = over.recognized;
@@ -201,7 +201,9 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) ->
     let first = candidates.first().map(|(_, ended)| *ended);
     let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
     match (fatal, first) {
-        (Some(alert), Some(end)) if end.at.is_some_and(|at| alert.moment.at.file != at.at.file || alert.moment <= at) => {
+        (Some(alert), Some(end))
+            if end.at.is_some_and(|at| alert.moment.at.file != at.at.file || alert.moment <= at) =>
+        {
             Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) }
         }
         (Some(alert), None) => Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) },
@@ -229,9 +231,7 @@ fn owed(
     ended: &Ended,
     end: Time,
 ) -> Option<Owed> {
-    let owes = |by, what, since: Moment| {
-        Some(Owed { by, what, since, waited: end.since(since.time).max(0) })
-    };
+    let owes = |by, what, since: Moment| Some(Owed { by, what, since, waited: end.since(since.time).max(0) });
     let hello = tls.client.as_ref().map(|hello| hello.moment);
     match phase {
         Phase::Syn => owes(Side::Server, Owing::SynAck, tcp.syn?),
@@ -246,11 +246,13 @@ fn owed(
             owes(Side::Client, Owing::ClientHelloOrLogin, tds.response.as_ref()?.moment)
         }
         Phase::ClientHello => owes(Side::Server, Owing::ServerHello, hello?),
-        Phase::ServerHello | Phase::Certificate => match (tls.server_hello_done.or(tls.server_finished), hello) {
-            (Some(done), _) => owes(Side::Client, Owing::ClientKeyExchange, done),
-            (None, Some(_)) => owes(Side::Server, Owing::ServerHello, tls.server.as_ref()?.moment),
-            (None, None) => None,
-        },
+        Phase::ServerHello | Phase::Certificate => {
+            match (tls.server_hello_done.or(tls.server_finished), hello) {
+                (Some(done), _) => owes(Side::Client, Owing::ClientKeyExchange, done),
+                (None, Some(_)) => owes(Side::Server, Owing::ServerHello, tls.server.as_ref()?.moment),
+                (None, None) => None,
+            }
+        }
         Phase::KeyExchange => {
             let key = tls.client_finished.or(tls.client_key.as_ref().map(|key| key.moment))?;
             owes(Side::Server, Owing::ServerFinished, key)
@@ -377,7 +379,9 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
 fn icmp_fact(client: Dir, icmp: &IcmpSignal) -> IcmpFact {
     let (reason, unreachable, too_big) = match icmp.reason {
         IcmpReason::Unreachable { code, v6 } => (unreachable_name(code, v6).to_owned(), true, false),
-        IcmpReason::PacketTooBig { mtu } => (format!("packet too big, next hop takes {mtu} bytes"), false, true),
+        IcmpReason::PacketTooBig { mtu } => {
+            (format!("packet too big, next hop takes {mtu} bytes"), false, true)
+        }
         IcmpReason::TimeExceeded => ("time to live exceeded in transit".to_owned(), true, false),
         IcmpReason::Other { kind, code } => (format!("ICMP type {kind} code {code}"), false, false),
     };

@@ -135,6 +135,7 @@ impl Dialogue {
         if hello.hello_retry_request {
             self.story.push(Side::Server, "HRR", at);
             self.tls.retry.get_or_insert(at);
+            self.hello_segments = 0;
             return;
         }
         self.story.push(Side::Server, "SH", at);
@@ -143,7 +144,8 @@ impl Dialogue {
         }
         self.note_malformed_hello("ServerHello", hello.malformed);
         let echoed = !hello.session_id.is_empty() && hello.session_id == self.session_id;
-        self.tls.resumed = if hello.version == ProtocolVersion::TLS13 { hello.pre_shared_key } else { echoed };
+        self.tls.resumed =
+            if hello.version == ProtocolVersion::TLS13 { hello.pre_shared_key } else { echoed };
         self.tls.server = Some(ServerHelloFacts {
             moment: at,
             version: hello.version,
@@ -175,8 +177,7 @@ impl Dialogue {
                 .malformed
                 .get_or_insert_with(|| format!("Certificate: {} at byte {}", what.what, what.at));
         }
-        self.tls.certificate =
-            Some(CertificateFacts { moment: at, chain: Arc::new(chain), truncated: cut });
+        self.tls.certificate = Some(CertificateFacts { moment: at, chain: Arc::new(chain), truncated: cut });
     }
 
     fn key_exchange(&self) -> KeyExchange {
@@ -223,9 +224,9 @@ impl Dialogue {
             }
             ServerKeyExchange::Other => {}
             ServerKeyExchange::Malformed(what) => {
-                self.tls.malformed.get_or_insert_with(|| {
-                    format!("ServerKeyExchange: {} at byte {}", what.what, what.at)
-                });
+                self.tls
+                    .malformed
+                    .get_or_insert_with(|| format!("ServerKeyExchange: {} at byte {}", what.what, what.at));
             }
         }
         self.tls.server_key = Some(fact);

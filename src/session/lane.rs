@@ -8,6 +8,8 @@
 use crate::tds::{PACKET_HEADER_LEN, PacketHeader, PacketType, SMP_HEADER_LEN, SmpHeader};
 use crate::tls::{PartialMessage, RecordReader, TlsEvent, starts_like_record};
 
+/// Capacity of the payload buffer that is kept from one message to the next.
+const BUFFER_KEPT: usize = 512;
 /// Payload kept of one TDS message. LOGIN7 with a large SSPI blob is longer, but its strings come first
 /// (MS-TDS 2.2.6.4); the tokens that end a login or a session come first in a response.
 const MESSAGE_KEPT: usize = 16 << 10;
@@ -26,7 +28,11 @@ pub(super) enum Unit<'a> {
         cut: bool,
     },
     /// Something TLS.
-    Tls(TlsEvent<'a>),
+    Tls {
+        event: TlsEvent<'a>,
+        /// It stands in the stream itself, not in a TDS packet.
+        bare: bool,
+    },
     /// A TDS message that carried TLS ended.
     TlsMessageEnd,
     /// An SMP frame's header.
@@ -46,8 +52,19 @@ pub(super) struct Lane {
     len: u64,
     cut: bool,
     in_message: bool,
+    /// What the message's packets carry; `None` before its first byte.
+    content: Option<Content>,
     tls: RecordReader,
-    tls_seen: bool,
+    /// ChangeCipherSpec was seen: what follows in `tls` is encrypted.
+    ciphered: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Clear,
+    Records,
+    /// Its first bytes are missing: what follows is counted, not read.
+    Unknown,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +73,7 @@ enum State {
     #[default]
     Boundary,
     /// Inside a TDS packet.
-    Packet { remaining: usize, ends: bool, tls: Option<bool> },
+    Packet { remaining: usize, ends: bool },
     /// Inside a bare TLS record.
     Record,
     /// Inside an SMP frame that carries a TDS packet or nothing.
@@ -86,15 +103,11 @@ impl Lane {
     /// Takes note of bytes that will not come.
     pub(super) fn gap(&mut self, missing: u64, sink: &mut dyn FnMut(Unit<'_>)) {
         match self.state {
-            State::Packet { remaining, ends, tls } => {
+            State::Packet { remaining, ends } => {
                 let inside = missing.min(remaining as u64);
-                if tls == Some(true) {
-                    self.tls.gap(inside);
-                }
-                self.cut = true;
-                self.len += inside;
+                self.packet_gap(inside);
                 let remaining = remaining.saturating_sub(usize::try_from(inside).unwrap_or(usize::MAX));
-                self.state = State::Packet { remaining, ends, tls };
+                self.state = State::Packet { remaining, ends };
                 if remaining == 0 {
                     self.end_packet(ends, sink);
                 }
@@ -120,6 +133,18 @@ impl Lane {
         }
     }
 
+    /// Bytes of a TDS packet's body will not come.
+    fn packet_gap(&mut self, missing: u64) {
+        self.cut = true;
+        self.len += missing;
+        let inside_record = self.carries_handshake() && !self.tls.at_boundary();
+        let unknown = if inside_record { Content::Records } else { Content::Unknown };
+        let content = *self.content.get_or_insert(unknown);
+        if content == Content::Records || (content == Content::Unknown && self.carries_handshake()) {
+            self.tls.gap(missing);
+        }
+    }
+
     /// What is not complete when the direction ends: a message without its end, a handshake message cut.
     pub(super) fn flush(&mut self, sink: &mut dyn FnMut(Unit<'_>)) {
         if self.in_message {
@@ -134,13 +159,20 @@ impl Lane {
         self.tls.partial()
     }
 
+    /// Inside a TLS record that stands in the stream itself.
+    pub(super) fn is_bare(&self) -> bool {
+        self.state == State::Record
+    }
+
     /// Bytes held in buffers.
     pub(super) fn held(&self) -> usize {
         self.head.capacity() + self.payload.capacity() + self.tls.buffered()
     }
 
     fn boundary<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(Unit<'_>)) -> &'a [u8] {
-        if self.head.is_empty() && let Some(rest) = self.start(bytes, sink) {
+        if self.head.is_empty()
+            && let Some(rest) = self.start(bytes, sink)
+        {
             return rest;
         }
         // A header split between segments: complete it byte by byte, at most 16 of them.
@@ -165,10 +197,9 @@ impl Lane {
             if bytes.len() < 3 {
                 return None;
             }
-            if !self.tls.at_boundary() {
-                self.tls = RecordReader::default();
+            if !self.tls.at_boundary() || self.tls.is_dead() {
+                self.renew_reader();
             }
-            self.tls_seen = true;
             self.state = State::Record;
             return Some(self.record(bytes, sink));
         }
@@ -198,10 +229,15 @@ impl Lane {
             self.cut = true;
             self.end_message(sink);
         }
+        if header.kind != self.kind {
+            self.content = None;
+            self.cut = false;
+            self.len = 0;
+        }
         self.kind = header.kind;
         self.in_message = true;
         let remaining = usize::from(header.length).saturating_sub(PACKET_HEADER_LEN);
-        self.state = State::Packet { remaining, ends: header.ends_message(), tls: None };
+        self.state = State::Packet { remaining, ends: header.ends_message() };
         if remaining == 0 {
             self.end_packet(header.ends_message(), sink);
         }
@@ -219,29 +255,54 @@ impl Lane {
     }
 
     fn packet<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(Unit<'_>)) -> &'a [u8] {
-        let State::Packet { remaining, ends, tls } = self.state else { return bytes };
+        let State::Packet { remaining, ends } = self.state else { return bytes };
         let (body, rest) = bytes.split_at_checked(remaining).unwrap_or((bytes, &[]));
-        // A record that spans packets goes on; else its first byte is a content type, which no PRELOGIN
-        // option list (it begins with VERSION, 0) and no token has.
-        let carries_tls = tls.unwrap_or_else(|| {
-            self.carries_handshake() && (!self.tls.at_boundary() || matches!(body.first(), Some(0x14..=0x17)))
-        });
-        if carries_tls {
-            self.tls_seen = true;
-            self.tls.push(body, &mut |event| sink(Unit::Tls(event)));
-        } else {
-            let room = MESSAGE_KEPT.saturating_sub(self.payload.len()).min(body.len());
-            if self.keeps_payload() {
-                self.payload.extend_from_slice(body.get(..room).unwrap_or_default());
+        match self.content_of(body) {
+            Content::Records => self.push_records(body, sink),
+            Content::Clear => {
+                let room = MESSAGE_KEPT.saturating_sub(self.payload.len()).min(body.len());
+                // After a gap nothing can be told apart any more.
+                if self.keeps_payload() && !self.cut {
+                    self.payload.extend_from_slice(body.get(..room).unwrap_or_default());
+                }
+                self.len += body.len() as u64;
             }
-            self.len += body.len() as u64;
+            Content::Unknown => self.len += body.len() as u64,
         }
         let remaining = remaining - body.len();
-        self.state = State::Packet { remaining, ends, tls: Some(carries_tls) };
+        self.state = State::Packet { remaining, ends };
         if remaining == 0 {
             self.end_packet(ends, sink);
         }
         rest
+    }
+
+    /// What the message carries: told by its first byte, or by a record of the message before that goes on. A
+    /// record's first byte is a content type, which no PRELOGIN option list (it begins with VERSION, 0) and no
+    /// token has.
+    fn content_of(&mut self, body: &[u8]) -> Content {
+        let begins_record = matches!(body.first(), Some(0x14..=0x17));
+        let records = self.carries_handshake() && (!self.tls.at_boundary() || begins_record);
+        *self.content.get_or_insert(if records { Content::Records } else { Content::Clear })
+    }
+
+    fn push_records(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Unit<'_>)) {
+        let bare = self.is_bare();
+        let Self { tls, ciphered, .. } = self;
+        tls.push(bytes, &mut |event| {
+            *ciphered |= matches!(event, TlsEvent::ChangeCipherSpec);
+            sink(Unit::Tls { event, bare });
+        });
+    }
+
+    /// Framing is known anew at a boundary: a record begins here.
+    fn renew_reader(&mut self) {
+        /// RFC 5246 7.1: tells the new reader, and nobody else, that handshake records are encrypted.
+        const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
+        self.tls = RecordReader::default();
+        if self.ciphered {
+            self.tls.push(&CHANGE_CIPHER_SPEC, &mut |_| {});
+        }
     }
 
     /// TLS comes in packets of type PRELOGIN, and from some servers in responses.
@@ -256,26 +317,40 @@ impl Lane {
     }
 
     fn end_packet(&mut self, ends: bool, sink: &mut dyn FnMut(Unit<'_>)) {
-        let State::Packet { tls, .. } = self.state else { return };
         self.state = State::Boundary;
-        if tls == Some(true) {
-            self.in_message = false;
-            if ends {
-                sink(Unit::TlsMessageEnd);
+        match self.content {
+            Some(Content::Records) => {
+                self.in_message = false;
+                if ends {
+                    if self.cut && self.tls.is_dead() {
+                        // A flight ends with its message, and a record with its flight.
+                        self.renew_reader();
+                    }
+                    self.content = None;
+                    self.cut = false;
+                    self.len = 0;
+                    sink(Unit::TlsMessageEnd);
+                }
             }
-        } else if ends {
-            self.end_message(sink);
+            _ if ends => self.end_message(sink),
+            _ => {}
         }
     }
 
     fn end_message(&mut self, sink: &mut dyn FnMut(Unit<'_>)) {
         let payload = std::mem::take(&mut self.payload);
         sink(Unit::Message { kind: self.kind, payload: &payload, len: self.len, cut: self.cut });
-        self.payload = payload;
-        self.payload.clear();
+        if payload.capacity() <= BUFFER_KEPT {
+            self.payload = payload;
+            self.payload.clear();
+        }
+        if self.cut && self.tls.is_dead() {
+            self.renew_reader();
+        }
         self.len = 0;
         self.cut = false;
         self.in_message = false;
+        self.content = None;
     }
 
     fn record<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(Unit<'_>)) -> &'a [u8] {
@@ -283,7 +358,7 @@ impl Lane {
         loop {
             let missing = self.tls.missing().max(1);
             let (now, later) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
-            self.tls.push(now, &mut |event| sink(Unit::Tls(event)));
+            self.push_records(now, sink);
             rest = later;
             if self.tls.is_dead() {
                 self.state = State::Lost;

@@ -27,9 +27,10 @@ impl Dialogue {
         cut: bool,
         at: Moment,
     ) {
+        let cut = cut || len > payload.len() as u64;
         match (side, kind) {
-            (Side::Client, PacketType::PRELOGIN) => self.client_prelogin(payload, at),
-            (Side::Client, PacketType::LOGIN7) => self.login7(payload, len, at),
+            (Side::Client, PacketType::PRELOGIN) => self.client_prelogin(payload, cut, at),
+            (Side::Client, PacketType::LOGIN7) => self.login7(payload, len, cut, at),
             (Side::Client, PacketType::LEGACY_LOGIN) => self.legacy_login(payload, len, at),
             (Side::Client, PacketType::SSPI | PacketType::FED_AUTH_TOKEN) => {
                 self.story.push(side, "SS", at);
@@ -40,18 +41,21 @@ impl Dialogue {
                 self.facts.attention.get_or_insert(at);
             }
             (Side::Client, _) => self.request(kind, len, at),
-            (Side::Server, _) if self.expects_prelogin_answer(payload) => self.server_prelogin(payload, at),
+            (Side::Server, _) if self.expects_prelogin_answer(payload) => {
+                self.server_prelogin(payload, cut, at);
+            }
             (Side::Server, _) => self.response(payload, len, cut, at),
         }
     }
 
-    fn client_prelogin(&mut self, payload: &[u8], at: Moment) {
+    fn client_prelogin(&mut self, payload: &[u8], cut: bool, at: Moment) {
         if payload.first() == Some(&0x80) && self.sslv2_hello(payload, at) {
             return;
         }
         self.story.push(Side::Client, "PL", at);
+        self.hello_segments = 0;
         let prelogin = Prelogin::parse(payload, false);
-        self.note_malformed(prelogin.malformed.map(|what| ("PRELOGIN", what)));
+        self.note_malformed(prelogin.malformed.filter(|_| !cut).map(|what| ("PRELOGIN", what)));
         if self.facts.prelogin.is_none() {
             self.facts.prelogin = Some(prelogin_facts(&prelogin, at));
             if let Some((spoken, words)) = self.early_words.take()
@@ -68,10 +72,10 @@ impl Dialogue {
             || (self.facts.prelogin.is_some() && self.facts.response.is_none() && payload == [0xFF])
     }
 
-    fn server_prelogin(&mut self, payload: &[u8], at: Moment) {
+    fn server_prelogin(&mut self, payload: &[u8], cut: bool, at: Moment) {
         self.story.push(Side::Server, "PR", at);
         let response = Prelogin::parse(payload, true);
-        self.note_malformed(response.malformed.map(|what| ("PRELOGIN response", what)));
+        self.note_malformed(response.malformed.filter(|_| !cut).map(|what| ("PRELOGIN response", what)));
         let asked = self.facts.prelogin.as_ref().and_then(|prelogin| prelogin.encryption);
         if let (Some(asked), Some(answered)) = (asked, response.encryption) {
             self.facts.encryption = Some(negotiate(asked, answered));
@@ -79,11 +83,11 @@ impl Dialogue {
         self.facts.response = Some(prelogin_facts(&response, at));
     }
 
-    fn login7(&mut self, payload: &[u8], len: u64, at: Moment) {
+    fn login7(&mut self, payload: &[u8], len: u64, cut: bool, at: Moment) {
         self.story.push(Side::Client, "L7", at);
         self.turn(Side::Client, len, at);
         let login = Login7::parse(payload);
-        self.note_malformed(login.malformed.map(|what| ("LOGIN7", what)));
+        self.note_malformed(login.malformed.filter(|_| !cut).map(|what| ("LOGIN7", what)));
         self.tds_version = login.tds_version;
         self.facts.login.get_or_insert_with(|| login_facts(&login, false, at));
     }

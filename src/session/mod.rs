@@ -14,6 +14,8 @@ mod messages;
 mod recognition;
 mod signals;
 mod story;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -52,14 +54,14 @@ pub struct Session {
     client: Option<(Dir, Orientation)>,
     recognized: bool,
     signals: Signals,
+    unrecognized: [recognition::Pending; 2],
     live: Option<Box<Live>>,
 }
 
-/// What exists once data was seen.
+/// What exists once the connection was recognised.
 #[derive(Debug, Default)]
 struct Live {
     lanes: [Lane; 2],
-    unrecognized: [recognition::Pending; 2],
     dialogue: Dialogue,
 }
 
@@ -74,6 +76,7 @@ impl Session {
             client: None,
             recognized: false,
             signals: Signals::default(),
+            unrecognized: Default::default(),
             live: None,
         }
     }
@@ -110,7 +113,7 @@ impl Session {
             evicted: closed.evicted,
             now,
         };
-        Some(ending::conclude(&over, session.signals, live.dialogue))
+        Some(ending::conclude(&over, &session.signals, live.dialogue))
     }
 
     fn orient_by_port(&mut self) {
@@ -132,7 +135,7 @@ impl Session {
         match self.client {
             Some((client, _)) if self.recognized => {
                 let live = self.live.get_or_insert_default();
-                live.dialogue.take(live_lane(&mut live.lanes, dir), side_of(client, dir), bytes, at);
+                live.dialogue.segment(live_lane(&mut live.lanes, dir), side_of(client, dir), bytes, at);
                 if live.dialogue.settled() { Interest::Signals } else { Interest::Payload }
             }
             _ => self.recognize(dir, bytes, at),
@@ -141,10 +144,13 @@ impl Session {
 
     fn on_gap(&mut self, dir: Dir, len: u64, at: Moment) -> Interest {
         self.signals.first_gap.get_or_insert(at);
-        if let (Some((client, _)), true, Some(live)) = (self.client, self.recognized, &mut self.live) {
-            live.dialogue.gap(live_lane(&mut live.lanes, dir), side_of(client, dir), len, at);
+        match (self.client, &mut self.live) {
+            (Some((client, _)), Some(live)) => {
+                live.dialogue.gap(live_lane(&mut live.lanes, dir), side_of(client, dir), len, at);
+                Interest::Payload
+            }
+            _ => self.unrecognized_gap(dir, len, at),
         }
-        Interest::Payload
     }
 }
 
@@ -171,10 +177,8 @@ impl Handler for Session {
     }
 
     fn held_bytes(&self) -> usize {
-        self.live.as_ref().map_or(0, |live| {
-            live.unrecognized.iter().map(recognition::Pending::held).sum::<usize>()
-                + live.lanes.iter().map(Lane::held).sum::<usize>()
-        })
+        let lanes = self.live.as_ref().map_or(0, |live| live.lanes.iter().map(Lane::held).sum());
+        self.unrecognized.iter().map(recognition::Pending::held).sum::<usize>() + lanes
     }
 }
 

@@ -15,15 +15,29 @@ const PATIENCE: u32 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     bytes: Vec<u8>,
-    first: Option<Moment>,
+    /// The segments they came in: length, and where it stood.
+    parts: Vec<(usize, Moment)>,
+    /// Bytes after them that were not held.
+    lost: u64,
     segments: u32,
     /// It does not begin like any TDS client or server.
     strange: bool,
 }
 
 impl Pending {
+    /// Bytes held in buffers.
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Holds what there is room for; gives the rest.
+    fn hold<'a>(&mut self, bytes: &'a [u8], at: Moment) -> &'a [u8] {
+        let room = HELD.saturating_sub(self.bytes.len());
+        let (held, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        self.bytes.extend_from_slice(held);
+        self.parts.push((held.len(), at));
+        self.segments += 1;
+        rest
     }
 }
 
@@ -31,29 +45,42 @@ impl Session {
     /// Takes the next bytes of a connection that is not recognised yet.
     pub(super) fn recognize(&mut self, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
         let pending = self.pending(dir);
-        pending.segments += 1;
-        pending.first.get_or_insert(at);
-        let room = HELD.saturating_sub(pending.bytes.len()).min(bytes.len());
-        pending.bytes.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        let rest = pending.hold(bytes, at);
         if pending.strange {
+            pending.lost += rest.len() as u64;
             return self.wait(dir);
         }
         let seen = std::mem::take(&mut pending.bytes);
         let decision = self.decide(dir, &seen);
-        self.pending(dir).bytes = seen;
+        let pending = self.pending(dir);
+        pending.bytes = seen;
         match decision {
-            Decision::Ours { client } => self.ours(client, dir, bytes.get(room..).unwrap_or_default(), at),
-            Decision::OursTlsFirst { client } => {
-                self.live.get_or_insert_default().dialogue.tls_first();
-                self.ours(client, dir, bytes.get(room..).unwrap_or_default(), at)
-            }
-            Decision::Foreign => Interest::Nothing,
-            Decision::Strange => {
-                self.pending(dir).strange = true;
-                self.wait(dir)
-            }
-            Decision::NeedMore => self.wait(dir),
+            Decision::Ours { client } => return self.ours(client, dir, rest, at),
+            Decision::Foreign => return Interest::Nothing,
+            Decision::Strange => pending.strange = true,
+            Decision::NeedMore => {}
         }
+        pending.lost += rest.len() as u64;
+        self.wait(dir)
+    }
+
+    /// Takes note of bytes that will not come of a connection that is not recognised yet.
+    pub(super) fn unrecognized_gap(&mut self, dir: Dir, len: u64, at: Moment) -> Interest {
+        let calls = self.client.is_some_and(|(client, _)| client == dir);
+        let known = calls && self.known_listener(dir);
+        let pending = self.pending(dir);
+        if pending.lost > 0 {
+            pending.lost += len;
+        } else if known && !pending.bytes.is_empty() && !pending.strange {
+            // Too little was seen to tell what it is, but nothing against it: the port decides.
+            pending.lost = len;
+            return self.ours(dir, dir, &[], at);
+        } else {
+            // What was held cannot be joined with what comes: recognition begins anew, as in the middle of a
+            // connection.
+            *pending = Pending { segments: pending.segments, ..Pending::default() };
+        }
+        Interest::Payload
     }
 
     fn decide(&self, dir: Dir, seen: &[u8]) -> Decision {
@@ -66,7 +93,7 @@ impl Session {
                 Guess::Tls | Guess::No(_) => Decision::Strange,
             },
             None => match (self.decide_client(dir, seen), recognize_server(seen)) {
-                (decision @ (Decision::Ours { .. } | Decision::OursTlsFirst { .. }), _) => decision,
+                (Decision::Ours { client }, _) => Decision::Ours { client },
                 (_, Guess::Tds) => Decision::Ours { client: dir.other() },
                 _ if self.established_tls(seen) => Decision::Ours { client: self.client_by_port(dir) },
                 (Decision::NeedMore, _) | (_, Guess::NeedMore) => Decision::NeedMore,
@@ -89,9 +116,9 @@ impl Session {
         let mut probe = Dialogue::default();
         probe.take(&mut Lane::default(), Side::Client, seen, Moment::default());
         match probe.offers_tds() {
-            Some(true) => Decision::OursTlsFirst { client: dir },
+            Some(true) => Decision::Ours { client: dir },
             // No ClientHello to be read comes, but TLS on this port is SQL Server's.
-            _ if self.known_listener(dir) => Decision::OursTlsFirst { client: dir },
+            _ if self.known_listener(dir) => Decision::Ours { client: dir },
             Some(false) => Decision::Foreign,
             None if seen.len() < HELD => Decision::NeedMore,
             None => Decision::Foreign,
@@ -116,13 +143,21 @@ impl Session {
         let live = self.live.get_or_insert_default();
         // The other direction's held bytes came earlier, or say too little on their own: they go first.
         for held in [dir.other(), dir] {
-            let [a, b] = &mut live.unrecognized;
+            let [a, b] = &mut self.unrecognized;
             let pending = std::mem::take(if held == Dir::A { a } else { b });
-            let moment = pending.first.unwrap_or(at);
-            let lane = live_lane(&mut live.lanes, held);
-            live.dialogue.take(lane, side_of(client, held), &pending.bytes, moment);
+            let (lane, side) = (live_lane(&mut live.lanes, held), side_of(client, held));
+            let mut bytes = pending.bytes.as_slice();
+            for (len, moment) in pending.parts {
+                let (part, later) = bytes.split_at_checked(len).unwrap_or((bytes, &[]));
+                live.dialogue.segment(lane, side, part, moment);
+                bytes = later;
+            }
+            if pending.lost > 0 {
+                live.dialogue.gap(lane, side, pending.lost, at);
+            }
         }
-        if rest.is_empty() { Interest::Payload } else { self.on_data(dir, rest, at) }
+        live.dialogue.take(live_lane(&mut live.lanes, dir), side_of(client, dir), rest, at);
+        Interest::Payload
     }
 
     /// Not decided: wait, unless both directions are strange or too much was said.
@@ -136,7 +171,7 @@ impl Session {
     }
 
     fn pending(&mut self, dir: Dir) -> &mut Pending {
-        let [a, b] = &mut self.live.get_or_insert_default().unrecognized;
+        let [a, b] = &mut self.unrecognized;
         match dir {
             Dir::A => a,
             Dir::B => b,
@@ -146,8 +181,6 @@ impl Session {
 
 enum Decision {
     Ours { client: Dir },
-    /// TDS 8.0: the client begins with TLS.
-    OursTlsFirst { client: Dir },
     Foreign,
     Strange,
     NeedMore,

@@ -50,16 +50,21 @@ impl Story {
 
     /// One line out of the transport's and the dialogue's stories, merged by frame.
     pub(super) fn merge(transport: &Self, dialogue: &Self) -> String {
-        let mut words: Vec<Word> = dialogue.head.iter().chain(&transport.head).copied().collect();
+        let stories = [dialogue, transport];
+        let mut words: Vec<Word> =
+            stories.iter().flat_map(|story| story.head.iter().chain(&story.tail)).copied().collect();
         words.sort_by_key(|word| word.at);
-        let mut tail: Vec<Word> = dialogue.tail.iter().chain(&transport.tail).copied().collect();
-        tail.sort_by_key(|word| word.at);
-        let mut text: Vec<String> = words.iter().map(Word::to_string).collect();
-        let skipped = transport.skipped + dialogue.skipped;
-        if skipped > 0 {
-            text.push("...".to_owned());
+        let cut = stories.iter().filter(|story| story.skipped > 0);
+        let resumed = cut.filter_map(|story| story.tail.front()).map(|word| word.at).min();
+        let mut text = Vec::new();
+        let mut before = true;
+        for word in &words {
+            if before && resumed.is_some_and(|at| word.at >= at) {
+                text.push("...".to_owned());
+                before = false;
+            }
+            text.push(word.to_string());
         }
-        text.extend(tail.iter().map(Word::to_string));
         text.join(" ")
     }
 }

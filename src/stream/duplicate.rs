@@ -15,7 +15,8 @@ const BY_TIME: i64 = 10_000_000;
 /// The last packets of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    ring: [Option<Signature>; REMEMBERED],
+    /// At most [`REMEMBERED`]; most connections of a scan have one.
+    ring: Vec<Signature>,
     next: usize,
 }
 
@@ -37,11 +38,12 @@ impl Recent {
     /// Whether the segment is one of the last packets again; remembers it when it is not.
     pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>) -> bool {
         let new = signature(segment);
-        if self.ring.iter().flatten().any(|old| same_packet(old, &new)) {
+        if self.ring.iter().any(|old| same_packet(old, &new)) {
             return true;
         }
-        if let Some(slot) = self.ring.get_mut(self.next) {
-            *slot = Some(new);
+        match self.ring.get_mut(self.next) {
+            Some(oldest) => *oldest = new,
+            None => self.ring.push(new),
         }
         self.next = (self.next + 1) % REMEMBERED;
         false

@@ -27,8 +27,10 @@ pub struct Table<H> {
     opened: u64,
     /// Ended connections, by the capture time at which to look at them again.
     ended: Queue,
-    /// All connections, the longest unseen first; an entry that is out of date is put right when it comes up.
+    /// Live connections, the longest unseen first; an entry that is out of date is put right when it comes up.
     idle: Queue,
+    /// Tombstones, likewise.
+    buried: Queue,
     held: usize,
     counts: TableCounts,
     now: i64,
@@ -66,6 +68,7 @@ impl<H: Handler> Table<H> {
             opened: 0,
             ended: Queue::new(),
             idle: Queue::new(),
+            buried: Queue::new(),
             held: 0,
             counts: TableCounts::default(),
             now: i64::MIN,
@@ -138,10 +141,10 @@ impl<H: Handler> Table<H> {
         }
     }
 
-    /// Slots, and entries of the idle and of the ended queue.
+    /// Slots, and entries of the longest queue.
     #[cfg(test)]
-    pub(super) fn sizes(&self) -> (usize, usize, usize) {
-        (self.slots.len(), self.idle.len(), self.ended.len())
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.slots.len(), self.idle.len().max(self.ended.len()).max(self.buried.len()))
     }
 
     fn find(&self, key: &Key) -> Option<u32> {
@@ -206,13 +209,11 @@ impl<H: Handler> Table<H> {
 
     /// Entries of connections that are gone leave the queues before these outgrow the slots.
     fn tidy(&mut self) {
-        let Self { slots, idle, ended, .. } = self;
-        for queue in [idle, ended] {
+        let Self { slots, idle, ended, buried, .. } = self;
+        for (queue, live) in [(idle, true), (ended, true), (buried, false)] {
             if queue.len() > 2 * slots.len() + 64 {
                 queue.retain(|Reverse((_, number, place))| {
-                    slots
-                        .get(*place as usize)
-                        .is_some_and(|slot| slot.number == *number && !matches!(slot.state, State::Free))
+                    slots.get(*place as usize).is_some_and(|slot| slot.is(*number, live))
                 });
             }
         }
@@ -231,6 +232,7 @@ impl<H: Handler> Table<H> {
         if connection.interest == Interest::Nothing {
             self.held -= connection.held;
             slot.state = State::Tombstone;
+            self.buried.push(Reverse((slot.last.time, slot.number, place)));
             return;
         }
         if connection.ended && !ended {
@@ -278,36 +280,25 @@ impl<H: Handler> Table<H> {
                 return;
             }
             self.ended.pop();
-            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.number == number) else {
+            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.is(number, true)) else {
                 continue;
             };
             let quiet_until = slot.last.time.saturating_add(self.limits.linger);
-            match &slot.state {
-                State::Live(_) if quiet_until > self.now => {
-                    self.ended.push(Reverse((quiet_until, number, place)))
-                }
-                State::Live(_) => self.close(place, false, closed),
-                State::Free | State::Tombstone => {}
+            if quiet_until > self.now {
+                self.ended.push(Reverse((quiet_until, number, place)));
+            } else {
+                self.close(place, false, closed);
             }
         }
     }
 
-    /// Makes room: the connection that was silent longest goes.
+    /// Makes room: of what is not ours, else of all connections, the one that was silent longest goes.
     fn evict(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        while let Some(Reverse((seen, number, place))) = self.idle.pop() {
-            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.number == number) else {
-                continue;
-            };
-            if matches!(slot.state, State::Free) {
-                continue;
-            }
-            if slot.last.time > seen {
-                self.idle.push(Reverse((slot.last.time, number, place)));
-                continue;
-            }
+        let Self { slots, idle, buried, .. } = self;
+        let place = longest_silent(buried, slots, false).or_else(|| longest_silent(idle, slots, true));
+        if let Some(place) = place {
             self.counts.evicted += 1;
             self.close(place, true, closed);
-            return;
         }
     }
 
@@ -341,6 +332,30 @@ impl<H: Handler> Table<H> {
             handler: connection.handler,
         });
     }
+}
+
+impl<H> Slot<H> {
+    /// Whether it still holds this connection, alive or as a tombstone.
+    fn is(&self, number: u64, live: bool) -> bool {
+        let state = match self.state {
+            State::Live(_) => live,
+            State::Tombstone => !live,
+            State::Free => false,
+        };
+        state && self.number == number
+    }
+}
+
+/// Takes the connection that was silent longest from its queue.
+fn longest_silent<H>(queue: &mut Queue, slots: &[Slot<H>], live: bool) -> Option<u32> {
+    while let Some(Reverse((seen, number, place))) = queue.pop() {
+        match slots.get(place as usize).filter(|slot| slot.is(number, live)) {
+            Some(slot) if slot.last.time > seen => queue.push(Reverse((slot.last.time, number, place))),
+            Some(_) => return Some(place),
+            None => {}
+        }
+    }
+    None
 }
 
 /// The key of a packet from `src` to `dst`, and which of its directions that is.

@@ -113,3 +113,25 @@ fn interest_never_rises_again() {
     bench.send(packet(CLIENT, PSH_ACK, 1004, 5001).with(b"def"));
     assert_eq!(bench.told(), [">data 0 abc"]);
 }
+
+#[test]
+fn at_the_limit_what_is_not_ours_goes_first() {
+    let mut bench = Bench::limited(Limits { connections: 3, ..Limits::default() });
+    bench.handshake(1, 100, 200);
+    bench.after_data = Interest::Nothing;
+    for port in [2, 3] {
+        bench.handshake(port, 100, 200);
+        bench.send(Packet { client_port: port, ..packet(CLIENT, PSH_ACK, 101, 201).with(b"GET /") });
+    }
+    bench.send(Packet { client_port: 2, ..packet(CLIENT, ACK, 106, 201) });
+    bench.after_data = Interest::Payload;
+    // The third connection's tombstone is older than the second's, and both go before what is alive.
+    bench.handshake(4, 100, 200);
+    bench.send(Packet { client_port: 2, ..packet(CLIENT, PSH_ACK, 106, 201).with(b"x") });
+    assert_eq!((bench.table.counts().connections, bench.table.counts().evicted), (4, 1));
+    bench.handshake(5, 100, 200);
+    assert_eq!(bench.table.counts().evicted, 2);
+    let all = bench.finish();
+    let left: Vec<(u64, bool)> = all.iter().map(|closed| (closed.number, closed.evicted)).collect();
+    assert_eq!(left, [(0, false), (3, false), (4, false)]);
+}

@@ -165,6 +165,7 @@ impl Bench {
     }
 
     /// A millisecond later this packet is captured.
+    #[expect(clippy::needless_pass_by_value, reason = "packets are built where they are sent")]
     fn send(&mut self, packet: Packet) {
         self.time += MILLISECOND;
         self.last_id += 1;
@@ -173,6 +174,7 @@ impl Bench {
     }
 
     /// A fifth of a millisecond later the same packet is recorded once more.
+    #[expect(clippy::needless_pass_by_value, reason = "packets are built where they are sent")]
     fn send_twice(&mut self, packet: Packet) {
         self.send(packet.clone());
         self.time += MILLISECOND / 5;

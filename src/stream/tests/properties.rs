@@ -232,7 +232,7 @@ proptest! {
         for (client, flags, seq, ack, len, cut, wait) in packets {
             let from = if client { CLIENT } else { SERVER };
             // Numbers near each other and near the wrap, now and then anywhere.
-            let near = |number: u32| if number % 8 == 0 { number } else { (number % 4000).wrapping_sub(2000) };
+            let near = |number: u32| if number.is_multiple_of(8) { number } else { (number % 4000).wrapping_sub(2000) };
             bench.wait(wait * 400 * MILLISECOND);
             let sent = packet(from, TcpFlags(flags), near(seq), near(ack)).with(&vec![1; len]);
             bench.send(Packet { cut, window: u16::try_from(cut).unwrap(), ..sent });
