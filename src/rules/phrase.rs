@@ -1,8 +1,6 @@
 //! How rules put packets into words: the same event reads the same in every finding.
 
-use crate::facts::{
-    AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, ServerFacts, Side, Time,
-};
+use crate::facts::{AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, Phase, ServerFacts, Side, Time};
 use crate::rules::{Case, Confidence, Evidence};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
@@ -14,9 +12,22 @@ pub(super) const PRE_LOGIN_10054: &str = "\"… an error occurred during the pre
 pub(super) const LOGIN_10054: &str = "\"… an error occurred during the login process … An existing connection was forcibly closed by the remote \
      host\" (10054)";
 
+/// What drivers say of a connection that dies in a session (article on intermittent errors).
+pub(super) const SESSION_10054: &str =
+    "\"A transport-level error has occurred when receiving results from the server\" (10054)";
+
 /// What drivers say when nothing answers in time.
 pub(super) const TIMEOUT: &str =
     "\"Connection Timeout Expired\" or \"Login timeout expired\" (258, -2); at the SYN: 10060";
+
+/// What the application sees of a connection that is reset, by how far it got.
+pub(super) fn forcibly_closed(connection: &ConnectionFacts) -> &'static str {
+    match connection.phase {
+        Phase::HandshakeDone | Phase::LoginSent => LOGIN_10054,
+        Phase::LoggedIn => SESSION_10054,
+        _ => PRE_LOGIN_10054,
+    }
+}
 
 /// `client` or `server`.
 pub(super) const fn who(side: Side) -> &'static str {
@@ -47,6 +58,16 @@ pub(super) fn second(time: Time) -> String {
 /// `1 cipher suite`, `18 cipher suites`.
 pub(super) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// `, 3 times`, or nothing for once.
+pub(super) fn times(number: u32) -> String {
+    if number > 1 { format!(", {number} times") } else { String::new() }
+}
+
+/// `1 try`, `3 tries`.
+pub(super) fn tries(number: u32) -> String {
+    if number == 1 { "1 try".to_owned() } else { format!("{number} tries") }
 }
 
 /// Names in a sentence: `a, b and 3 more`.
@@ -86,7 +107,7 @@ pub(super) fn offered_versions(connection: &ConnectionFacts) -> String {
     }
 }
 
-/// The client's build of evidence for its ClientHello.
+/// Evidence of the ClientHello.
 pub(super) fn client_hello(connection: &ConnectionFacts) -> Option<Evidence> {
     let hello = connection.tls.client.as_ref()?;
     let cut = if hello.truncated { ", cut by the capture" } else { "" };
@@ -120,9 +141,8 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         EndedBy::Server => "server",
         EndedBy::Network | EndedBy::Nobody => "",
     };
-    let later = before.map_or_else(String::new, |before| {
-        format!(", {} later", duration(at.time.since(before.time)))
-    });
+    let later =
+        before.map_or_else(String::new, |before| format!(", {} later", duration(at.time.since(before.time))));
     let what = match ended.how {
         EndedHow::Fin => "FIN".to_owned(),
         EndedHow::Reset => "RST".to_owned(),
@@ -132,7 +152,8 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         }
         EndedHow::CloseNotify => "TLS close_notify".to_owned(),
         EndedHow::Icmp => {
-            let reason = connection.tcp.icmp.first().map(|icmp| format!("{} from {}", icmp.reason, icmp.from));
+            let reason =
+                connection.tcp.icmp.first().map(|icmp| format!("{} from {}", icmp.reason, icmp.from));
             format!("ICMP {}", reason.unwrap_or_default())
         }
         EndedHow::Silence | EndedHow::Open => return None,
