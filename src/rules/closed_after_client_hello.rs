@@ -104,8 +104,8 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
         );
     }
     if refusal.suites() == Meets::Unknown {
-        let windows =
-            crate::reference::releases_with_a_suite(offer.cipher_suites.iter().map(|suite| suite.0));
+        let suites: Vec<u16> = offer.cipher_suites.iter().map(|suite| suite.0).collect();
+        let windows = crate::reference::releases_with_a_suite(&suites);
         let because = if windows.is_empty() {
             format!(
                 "{} offered, in no default list of Windows Server",
@@ -122,7 +122,11 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
     }
     if refusal.versions() == Meets::Unknown {
         let newest = highest(offer).map_or_else(|| "no version".to_owned(), |version| version.to_string());
-        let because = if highest(offer) >= Some(ProtocolVersion::TLS12) {
+        let tls13_only =
+            offer.versions_listed && offer.versions.iter().all(|version| *version >= ProtocolVersion::TLS13);
+        let because = if tls13_only {
+            "offers nothing older than TLS 1.3, which no SQL Server before 2022 speaks".to_owned()
+        } else if highest(offer) >= Some(ProtocolVersion::TLS12) {
             format!("offers up to {newest}: only a server without TLS 1.2 refuses that")
         } else {
             format!("offers at most {newest}: a hardened server refuses that")
@@ -148,7 +152,7 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
         verdict = verdict.candidate(
             "client-hello-intolerance",
             format!(
-                "the ClientHello is large ({} bytes in {})",
+                "the ClientHello comes in {1} ({0} bytes)",
                 refusal.hello.len,
                 phrase::count(usize::try_from(refusal.hello.segments).unwrap_or(usize::MAX), "segment")
             ),

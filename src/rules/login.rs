@@ -1,7 +1,7 @@
 //! How logins and sessions end.
 
 use super::phrase::{self, LOGIN_10054};
-use crate::facts::{ConnectionFacts, EndedBy, EndedHow, LoginProof, Moment, Phase, Side, Turn};
+use crate::facts::{ConnectionFacts, EndedBy, EndedHow, LoginFacts, LoginProof, Moment, Phase, Side, Turn};
 use crate::reference::login_error;
 use crate::rules::{Case, Confidence, Evidence, Severity, Verdict, declare_rule};
 
@@ -196,12 +196,19 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
     )
 }
 
+fn login_message(login: &LoginFacts) -> &'static str {
+    if login.legacy { "login from before TDS 7.0" } else { "LOGIN7" }
+}
+
 fn login_line(connection: &ConnectionFacts) -> Option<Evidence> {
     let login = connection.tds.login.as_ref()?;
     let text = match (&login.user_name, login.encrypted) {
         (_, true) => "login, encrypted".to_owned(),
-        (Some(user), _) => format!("LOGIN7 of {user}"),
-        (None, _) => "LOGIN7 with integrated security".to_owned(),
+        (Some(user), _) => format!("{} of {user}", login_message(login)),
+        (None, _) if login.integrated_security => {
+            format!("{} with integrated security", login_message(login))
+        }
+        (None, _) => login_message(login).to_owned(),
     };
     Some(Evidence::new(login.moment, "client", text))
 }
@@ -382,7 +389,7 @@ fn check_plaintext(case: &Case<'_>) -> Option<Verdict> {
             format!("The login of {user} crossed the network unencrypted: its password can be read by anybody on the path."),
         )
         .severity(Severity::Warning)
-        .evidence(Evidence::new(login.moment, "client", "LOGIN7 in clear, with a password"))
+        .evidence(Evidence::new(login.moment, "client", format!("{} in clear, with a password", login_message(login))))
         .step("Let the server encrypt (Force Encryption, or a certificate at all) and the driver ask for it (Encrypt=yes).")
         .step("Change that password.")
         .group(user.to_owned()),

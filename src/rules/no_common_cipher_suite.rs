@@ -121,12 +121,13 @@ fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict
             .candidate("no-common-group", "a server also sends alert 40 when no group is in common")
             .candidate(
                 "no-common-signature-algorithm",
-                "and when it has no certificate that the client's signature algorithms allow",
+                "a server also sends it when it has no certificate that the client's signature algorithms allow",
             );
         return match case.server.accepts.versions.is_empty() {
-            true => {
-                verdict.candidate("no-common-tls-version", "some stacks answer a version they refuse with it")
-            }
+            true => verdict.candidate(
+                "no-common-tls-version",
+                "some stacks answer a version that they refuse with it as well",
+            ),
             false => verdict,
         };
     }

@@ -159,7 +159,7 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         EndedHow::Silence | EndedHow::Open => return None,
     };
     let silent = matches!(ended.how, EndedHow::Fin | EndedHow::Reset)
-        && connection.tls.client.is_some()
+        && (Phase::ClientHello..Phase::HandshakeDone).contains(&connection.phase)
         && connection.tls.alerts.is_empty();
     let no_alert = if silent { ", no alert" } else { "" };
     Some(Evidence::new(at, side, format!("{what}{later}{no_alert}")))
@@ -200,16 +200,16 @@ pub(super) fn schannel_events(connection: &ConnectionFacts, events: &str) -> Str
     )
 }
 
-/// How the end is spoken of: `closed it (FIN)`.
+/// How the end is spoken of: `closed the connection (FIN)`.
 pub(super) fn ended_how(connection: &ConnectionFacts) -> &'static str {
     match connection.ended.how {
-        EndedHow::Fin => "closed it (FIN)",
-        EndedHow::Reset => "reset it (RST)",
-        EndedHow::Alert => "refused it with an alert",
-        EndedHow::CloseNotify => "closed it (TLS close_notify)",
+        EndedHow::Fin => "closed the connection (FIN)",
+        EndedHow::Reset => "reset the connection (RST)",
+        EndedHow::Alert => "ended the connection with an alert",
+        EndedHow::CloseNotify => "closed the connection (TLS close_notify)",
         EndedHow::Icmp => "was made to end by an ICMP error",
         EndedHow::Silence => "fell silent",
-        EndedHow::Open => "left it open",
+        EndedHow::Open => "left the connection open",
     }
 }
 
@@ -237,4 +237,56 @@ pub(super) fn closer(case: &Case<'_>) -> Confidence {
 /// A named instant of a server fact, for a line of evidence.
 pub(super) fn learnt(at: Moment, text: impl Into<String>) -> Evidence {
     Evidence::new(at, "server", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_reads_as_its_size_wants() {
+        for (nanoseconds, words) in [
+            (-5, "0 µs"),
+            (999, "0 µs"),
+            (42_000, "42 µs"),
+            (999_999, "999 µs"),
+            (1_000_000, "1.0 ms"),
+            (12_345_678, "12.3 ms"),
+            (999_999_999, "999.9 ms"),
+            (1_000_000_000, "1.0 s"),
+            (21_040_000_000, "21.0 s"),
+            (119_999_999_999, "119.9 s"),
+            (120_000_000_000, "2 min 0 s"),
+            (200_000_000_000, "3 min 20 s"),
+        ] {
+            assert_eq!(duration(nanoseconds), words);
+        }
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        assert_eq!(count(1, "suite"), "1 suite");
+        assert_eq!(count(0, "suite"), "0 suites");
+        assert_eq!(count(18, "cipher suite"), "18 cipher suites");
+        assert_eq!([tries(1), tries(2)], ["1 try", "2 tries"]);
+        assert_eq!([times(0), times(1), times(3)], ["", "", ", 3 times"]);
+    }
+
+    #[test]
+    fn a_long_list_says_how_much_it_leaves_out() {
+        assert_eq!(list(["a", "b"], 2), "a, b");
+        assert_eq!(list(["a", "b", "c", "d"], 2), "a, b and 2 more");
+        assert_eq!(list(Vec::<String>::new(), 2), "");
+    }
+
+    #[test]
+    fn a_suite_is_named_without_what_all_share() {
+        assert_eq!(short_suite(CipherSuite(0xC030)), "ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+        assert_eq!(short_suite(CipherSuite(0xFEFE)), "0xFEFE");
+    }
+
+    #[test]
+    fn a_time_is_said_to_the_second_in_utc() {
+        assert_eq!(second(Time(1_772_331_240_999_999_999)), "2026-03-01 02:14:00 UTC");
+    }
 }

@@ -200,14 +200,18 @@ fn check_silent(case: &Case<'_>) -> Option<Verdict> {
     if !unanswered(case) || accepts_others(case) {
         return None;
     }
-    let waited = connection.owed.map_or(0, |owed| owed.waited);
-    let detail = format!(
-        "{} does not answer: {} to port {} in {}, and no answer.",
-        connection.server.ip,
-        phrase::count(usize::try_from(connection.tcp.syns).unwrap_or(usize::MAX), "SYN"),
-        connection.server.port,
-        duration(waited)
-    );
+    let (ip, port) = (connection.server.ip, connection.server.port);
+    let detail = match (connection.tcp.syn, connection.tcp.last_syn) {
+        (Some(first), Some(last)) => format!(
+            "{ip} does not answer: {} SYNs to port {port} within {}, and no answer.",
+            connection.tcp.syns,
+            duration(last.time.since(first.time))
+        ),
+        _ => format!(
+            "{ip} does not answer: a SYN to port {port}, and no answer within {}.",
+            duration(connection.owed.map_or(0, |owed| owed.waited))
+        ),
+    };
     let accepted = case.server.accepted.first();
     let confidence =
         if accepted.is_none() && connection.tcp.syns > 1 { Confidence::Certain } else { Confidence::Likely };

@@ -11,7 +11,7 @@ use crate::tls::ProtocolVersion;
 
 /// A ClientHello of TLS 1.0 that the server refuses by alert 70.
 fn refused(id: u64) -> Connection {
-    Connection::numbered(id).to_offering(at_most(ProtocolVersion::TLS10)).alert(Side::Server, 70)
+    Connection::numbered(id).until_offering(at_most(ProtocolVersion::TLS10)).alert(Side::Server, 70)
 }
 
 fn of_client(mut connection: Connection, last: u8) -> Connection {
@@ -47,12 +47,12 @@ fn equal_verdicts_are_one_finding() {
 #[test]
 fn another_offer_server_rule_or_confidence_is_another_finding() {
     let other_offer =
-        Connection::numbered(2).to_offering(at_most(ProtocolVersion::TLS11)).alert(Side::Server, 70);
+        Connection::numbered(2).until_offering(at_most(ProtocolVersion::TLS11)).alert(Side::Server, 70);
     let mut other_server = refused(3);
     other_server.facts.server.port = 2433;
-    let other_rule = Connection::numbered(4).to_offering(modern()).alert(Side::Server, 71);
+    let other_rule = Connection::numbered(4).until_offering(modern()).alert(Side::Server, 71);
     let other_confidence =
-        Connection::numbered(5).to_offering(at_most(ProtocolVersion::TLS10)).alert(Side::Server, 40);
+        Connection::numbered(5).until_offering(at_most(ProtocolVersion::TLS10)).alert(Side::Server, 40);
     let analysis =
         analysis([refused(1), other_offer, other_server, other_rule, other_confidence, refused(6)]);
     let mut counts: Vec<(&str, Confidence, u64)> = errors(&analysis.findings)
@@ -76,7 +76,7 @@ fn another_offer_server_rule_or_confidence_is_another_finding() {
 fn findings_come_errors_first_then_by_count_then_by_time() {
     let warned = |id| {
         Connection::numbered(id)
-            .to_offering(modern())
+            .until_offering(modern())
             .server_hello(ProtocolVersion::TLS12, RSA_CBC)
             .client_key(256)
             .finished()
@@ -85,7 +85,7 @@ fn findings_come_errors_first_then_by_count_then_by_time() {
             .logged_in()
             .fin(Side::Client)
     };
-    let closed = Connection::numbered(1).to_answered().fin(Side::Server);
+    let closed = Connection::numbered(1).until_answered().fin(Side::Server);
     let analysis = analysis([closed, refused(2), refused(3), warned(4), warned(5), warned(6)]);
     let order: Vec<(Severity, u64)> =
         analysis.findings.iter().map(|finding| (finding.severity, finding.count)).collect();
@@ -119,7 +119,7 @@ fn a_driver_that_connects_anew_at_once_is_one_login() {
 
 #[test]
 fn the_client_is_named_by_its_login() {
-    let denied = Connection::numbered(1).to_answered().clear_login("app", true).with(|facts| {
+    let denied = Connection::numbered(1).until_answered().clear_login("app", true).with(|facts| {
         let login = facts.tds.login.as_mut().unwrap();
         login.library = Some("jTDS".to_owned());
         login.app_name = Some("Billing".to_owned());
@@ -134,10 +134,10 @@ fn the_client_is_named_by_its_login() {
 
 #[test]
 fn logins_are_counted_by_outcome() {
-    let healthy = Connection::numbered(1).to_session().fin(Side::Client);
-    let open = Connection::numbered(2).to_session();
-    let broken = Connection::numbered(3).to_session().reset(Side::Server);
-    let before = Connection::numbered(4).to_session().fin(Side::Client).with(|facts| {
+    let healthy = Connection::numbered(1).until_session().fin(Side::Client);
+    let open = Connection::numbered(2).until_session();
+    let broken = Connection::numbered(3).until_session().reset(Side::Server);
+    let before = Connection::numbered(4).until_session().fin(Side::Client).with(|facts| {
         facts.tds.logged_in = Some(crate::facts::LoginProof::EstablishedSession);
     });
     let probe = Connection::numbered(5).syn_ack().fin(Side::Client);
@@ -151,7 +151,7 @@ fn logins_are_counted_by_outcome() {
 
 #[test]
 fn a_healthy_connection_is_kept_as_an_example() {
-    let healthy = |id| Connection::numbered(id).to_session().fin(Side::Client);
+    let healthy = |id| Connection::numbered(id).until_session().fin(Side::Client);
     let analysis = analysis((1..=5).map(healthy));
     assert_eq!(analysis.connections.len(), Settings::default().healthy_exemplars);
     let all = Settings { all_connections: true, ..Settings::default() };
@@ -189,8 +189,8 @@ fn what_is_judged_early_is_counted_as_well() {
 fn a_filter_leaves_out_connections_and_not_what_they_teach() {
     let filter = Filter { clients: vec![IpAddr::V4(Ipv4Addr::new(10, 1, 0, 5))], ..Filter::default() };
     let settings = Settings { filter, ..Settings::default() };
-    let old = |id| Connection::numbered(id).to_offering(at_most(ProtocolVersion::TLS10)).fin(Side::Server);
-    let teacher = Connection::numbered(3).to_session().fin(Side::Client);
+    let old = |id| Connection::numbered(id).until_offering(at_most(ProtocolVersion::TLS10)).fin(Side::Server);
+    let teacher = Connection::numbered(3).until_session().fin(Side::Client);
     let analysis = analysis_with(settings, [of_client(old(1), 5), old(2), teacher]);
     let errors = errors(&analysis.findings);
     assert_eq!(errors.len(), 1);
@@ -208,6 +208,6 @@ fn a_stranger_is_not_reported_and_a_caller_of_a_named_instance_is() {
         connection
     };
     assert!(verdicts(&analysis([silent(1, 8080), silent(2, 50_001)])).is_empty());
-    let speaks = Connection::numbered(3).to_session().fin(Side::Client);
+    let speaks = Connection::numbered(3).until_session().fin(Side::Client);
     assert_eq!(verdicts(&analysis([silent(1, 8080), silent(2, 50_001), speaks])), [(2, "host-silent")]);
 }

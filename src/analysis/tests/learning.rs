@@ -30,7 +30,7 @@ fn at(seconds: i64, accepted: bool) -> Connection {
 fn a_handshake_teaches_version_suite_group_scheme_build_and_certificate() {
     let session = Connection::in_session();
     let hello = session.facts.tls.server.clone().unwrap();
-    let server = taught([session, Connection::numbered(2).to_session()]);
+    let server = taught([session, Connection::numbered(2).until_session()]);
     let accepts = &server.accepts;
     assert_eq!(accepts.versions.keys().copied().collect::<Vec<_>>(), [ProtocolVersion::TLS12]);
     assert_eq!(accepts.suites.keys().copied().collect::<Vec<_>>(), [ECDHE_GCM]);
@@ -55,13 +55,13 @@ fn a_refused_hello_teaches_nothing_of_what_is_accepted() {
 #[test]
 fn the_order_in_which_connections_end_does_not_matter() {
     let connections = [
-        Connection::numbered(1).to_session(),
+        Connection::numbered(1).until_session(),
         Connection::numbered(2)
-            .to_offering(modern())
+            .until_offering(modern())
             .server_hello(ProtocolVersion::TLS12, DHE_GCM)
             .fin(Side::Client),
         Connection::numbered(3).retried(2).silence(21),
-        Connection::numbered(4).to_session(),
+        Connection::numbered(4).until_session(),
     ];
     let forwards = taught(connections.clone());
     let backwards = taught(connections.into_iter().rev());
@@ -80,7 +80,7 @@ fn tls_first_is_strict() {
 fn dhe_handshakes_count_by_client_and_prime() {
     let key = |id, bits| {
         Connection::numbered(id)
-            .to_offering(modern())
+            .until_offering(modern())
             .server_hello(ProtocolVersion::TLS12, DHE_GCM)
             .server_key_dhe(bits)
             .hello_done()
@@ -95,9 +95,9 @@ fn dhe_handshakes_count_by_client_and_prime() {
         short(key(2, 2048)).fin(Side::Server),
         short(key(3, 2048)).server_finished(),
         key(4, 1024).fin(Side::Server),
-        Connection::numbered(5).to_secured(),
-        Connection::numbered(6).to_certified(good_certificate()).client_key(65).finished().fin(Side::Server),
-        Connection::numbered(7).to_certified(good_certificate()).fin(Side::Client),
+        Connection::numbered(5).until_secured(),
+        Connection::numbered(6).until_certified(good_certificate()).client_key(65).finished().fin(Side::Server),
+        Connection::numbered(7).until_certified(good_certificate()).fin(Side::Client),
     ]);
     let long = &server.dhe[&(CLIENT, 2048)];
     assert_eq!((long.handshakes, long.failed, long.short_values, long.failed_short), (3, 1, 2, 1));

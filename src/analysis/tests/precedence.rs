@@ -226,8 +226,8 @@ fn order(slug: &str) -> Option<usize> {
 #[test]
 fn what_others_teach_decides_whatever_the_order_of_packets() {
     let refused =
-        |id| Connection::numbered(id).to_offering(at_most(ProtocolVersion::TLS10)).fin(Side::Server);
-    let healthy = |id| Connection::numbered(id).to_session().fin(Side::Client);
+        |id| Connection::numbered(id).until_offering(at_most(ProtocolVersion::TLS10)).fin(Side::Server);
+    let healthy = |id| Connection::numbered(id).until_session().fin(Side::Client);
     for connections in [[refused(1), healthy(2)], [healthy(1), refused(2)]] {
         let analysis = analysis(connections);
         let slugs: Vec<&str> = verdicts(&analysis).into_iter().map(|(_, slug)| slug).collect();
@@ -239,7 +239,7 @@ fn what_others_teach_decides_whatever_the_order_of_packets() {
 #[test]
 fn a_listener_that_takes_others_is_starved_and_one_that_does_not_is_closed() {
     let refused = |id| Connection::numbered(id).reset(Side::Server);
-    let taken = Connection::numbered(20).to_session().fin(Side::Client);
+    let taken = Connection::numbered(20).until_session().fin(Side::Client);
     assert_eq!(
         verdicts(&analysis([refused(1), taken, refused(120)])),
         [(1, "syn-dropped"), (120, "port-closed")]
@@ -251,7 +251,7 @@ fn a_listener_that_takes_others_is_starved_and_one_that_does_not_is_closed() {
 fn a_loop_of_dhe_logins_is_judged_by_its_rate() {
     let handshake = |id, died: bool| {
         let key = Connection::numbered(id)
-            .to_offering(modern())
+            .until_offering(modern())
             .server_hello(ProtocolVersion::TLS12, DHE_GCM)
             .certificate(good_certificate())
             .server_key_dhe(2048)

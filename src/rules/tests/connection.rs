@@ -74,22 +74,22 @@ impl Connection {
 
     /// Up to the answer to PRELOGIN: SQL Server 2019, login encrypted.
     pub(crate) fn answered() -> Self {
-        Self::syn().to_answered()
+        Self::syn().until_answered()
     }
 
     /// Up to ClientHello.
     pub(crate) fn offering(offer: Offer) -> Self {
-        Self::syn().to_offering(offer)
+        Self::syn().until_offering(offer)
     }
 
     /// Up to the server's last handshake message before the client's answer: TLS 1.2, ECDHE, this certificate.
     pub(crate) fn certified(leaf: CertificateInfo) -> Self {
-        Self::syn().to_certified(leaf)
+        Self::syn().until_certified(leaf)
     }
 
     /// Up to both Finished.
     pub(crate) fn secured() -> Self {
-        Self::syn().to_secured()
+        Self::syn().until_secured()
     }
 
     /// Up to the encrypted login.
@@ -99,22 +99,22 @@ impl Connection {
 
     /// Up to a session that stands.
     pub(crate) fn in_session() -> Self {
-        Self::syn().to_session()
+        Self::syn().until_session()
     }
 
     /// From the SYN to the answer to PRELOGIN.
-    pub(crate) fn to_answered(self) -> Self {
+    pub(crate) fn until_answered(self) -> Self {
         self.syn_ack().prelogin(OFF).response(build(15, 0, 4123), OFF)
     }
 
     /// From the SYN to ClientHello.
-    pub(crate) fn to_offering(self, offer: Offer) -> Self {
-        self.to_answered().client_hello(offer)
+    pub(crate) fn until_offering(self, offer: Offer) -> Self {
+        self.until_answered().client_hello(offer)
     }
 
     /// From the SYN to ServerHelloDone.
-    pub(crate) fn to_certified(self, leaf: CertificateInfo) -> Self {
-        self.to_offering(modern())
+    pub(crate) fn until_certified(self, leaf: CertificateInfo) -> Self {
+        self.until_offering(modern())
             .server_hello(ProtocolVersion::TLS12, ECDHE_GCM)
             .certificate(leaf)
             .server_key(NamedGroup::SECP256R1, SignatureScheme::RSA_PKCS1_SHA256)
@@ -122,13 +122,13 @@ impl Connection {
     }
 
     /// From the SYN to both Finished.
-    pub(crate) fn to_secured(self) -> Self {
-        self.to_certified(good_certificate()).client_key(65).finished().server_finished()
+    pub(crate) fn until_secured(self) -> Self {
+        self.until_certified(good_certificate()).client_key(65).finished().server_finished()
     }
 
     /// From the SYN to a session that stands.
-    pub(crate) fn to_session(self) -> Self {
-        self.to_secured().login().logged_in()
+    pub(crate) fn until_session(self) -> Self {
+        self.until_secured().login().logged_in()
     }
 
     /// TLS first, as TDS 8.0 clients do, up to ClientHello.

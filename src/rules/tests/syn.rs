@@ -151,5 +151,11 @@ fn a_listener_that_took_others_is_not_said_to_refuse_everybody() {
 fn one_syn_is_singular() {
     let verdict =
         fires("host-silent", "", Likely, Connection::syn().silence(10), Server::unknown()).ask().unwrap();
-    assert!(verdict.detail.contains(" 1 SYN to port 1433 "), "{}", verdict.detail);
+    assert_eq!(verdict.detail, "10.1.0.10 does not answer: a SYN to port 1433, and no answer within 10.0 s.");
+    let verdict =
+        fires("host-silent", "", Certain, Connection::syn().retried(2).silence(90), Server::unknown());
+    assert_eq!(
+        verdict.ask().unwrap().detail,
+        "10.1.0.10 does not answer: 3 SYNs to port 1433 within 2.0 s, and no answer."
+    );
 }
