@@ -11,6 +11,8 @@ mod filter;
 mod judge;
 mod learning;
 mod result;
+#[cfg(test)]
+mod tests;
 
 pub use filter::{Filter, TimeBound};
 pub use result::{Analysis, JudgedConnection, Totals};
@@ -102,7 +104,11 @@ impl Analyzer {
             if let Some(packet) = source.packet() {
                 self.now = self.now.max(Time(packet.time));
                 let decoded = decode(&packet);
-                self.take(&decoded, packet.file, (packet.bytes.len() as u64) < u64::from(packet.original_len));
+                self.take(
+                    &decoded,
+                    packet.file,
+                    (packet.bytes.len() as u64) < u64::from(packet.original_len),
+                );
             }
             packets += 1;
             if packets.is_multiple_of(STEP) {
@@ -177,7 +183,11 @@ impl Analyzer {
                 damage: summary
                     .damage
                     .into_iter()
-                    .map(|damage| DamageFact { offset: damage.offset, frame: damage.frame, what: damage.what })
+                    .map(|damage| DamageFact {
+                        offset: damage.offset,
+                        frame: damage.frame,
+                        what: damage.what,
+                    })
                     .collect(),
                 error: summary.error.map(|error| error.to_string()),
             })

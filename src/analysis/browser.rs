@@ -91,13 +91,13 @@ impl Browser {
                 self.announced.entry(listener).or_insert_with(|| (at, instance.name.clone()));
             }
         }
-        let missing = |wanted: &str| {
-            !wanted.is_empty()
-                && !answer.instances.is_empty()
-                && !answer.instances.iter().any(|instance| instance.name.eq_ignore_ascii_case(wanted))
-        };
+        let names =
+            |wanted: &str| answer.instances.iter().any(|instance| instance.name.eq_ignore_ascii_case(wanted));
+        let missing = |wanted: &str| !wanted.is_empty() && !answer.instances.is_empty() && !names(wanted);
+        // One port may ask for several instances: what names one of them is no answer to the others.
+        let named = self.lookups_of(client, server).any(|(_, lookup)| names(&lookup.instance));
         for (_, lookup) in self.lookups_of(client, server) {
-            if lookup.answered.is_none() {
+            if lookup.answered.is_none() && !(named && missing(&lookup.instance)) {
                 lookup.answered = Some(at);
                 lookup.instance_missing = missing(&lookup.instance);
             }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::browser::Browser;
+use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
 use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
@@ -37,6 +38,10 @@ pub(super) struct Collector {
     pub(super) folded: super::judge::Folder,
     pub(super) browser: Browser,
     pub(super) totals: Totals,
+    /// Connections with a verdict that were judged early and let go.
+    pub(super) omitted: u64,
+    /// Their servers.
+    pub(super) failing: BTreeSet<Endpoint>,
     pub(super) quality: ConnectionQuality,
     /// Earliest first packet of any connection.
     pub(super) first: Option<Time>,
@@ -67,6 +72,8 @@ impl Collector {
             folded: super::judge::Folder::default(),
             browser: Browser::default(),
             totals: Totals::default(),
+            omitted: 0,
+            failing: BTreeSet::new(),
             quality: ConnectionQuality::default(),
             first: None,
             offers: BTreeMap::new(),
@@ -114,21 +121,32 @@ impl Collector {
         }
         if self.silent.len() < self.settings.max_pending {
             self.silent.push(connection);
-        } else {
-            self.totals.judged_early += 1;
+        } else if calls_sql_server(self, &connection) {
+            self.judge_early(&connection);
         }
     }
 
     fn hold(&mut self, connection: ConnectionFacts) {
         if self.pending.len() < self.settings.max_pending {
             self.pending.push(connection);
-            return;
+        } else {
+            self.judge_early(&connection);
         }
+    }
+
+    /// There is no room to hold it: it is judged with what is known by now, counted, and let go.
+    fn judge_early(&mut self, connection: &ConnectionFacts) {
         self.totals.judged_early += 1;
-        let server = self.servers.get(&connection.server);
-        if let Some(server) = server {
-            self.folded.judge(&connection, server, &self.settings, self.first);
+        let Some(server) = self.servers.get(&connection.server) else { return };
+        let ruling = self.folded.judge(connection, server, &self.settings, self.first);
+        let wanted = self.settings.filter.wants(connection, self.first.unwrap_or_default());
+        self.totals.selected += u64::from(wanted);
+        if ruling.is_some() {
+            self.totals.failed += 1;
+            self.omitted += u64::from(wanted);
+            self.failing.insert(connection.server);
         }
+        count_outcome(self, connection, ruling.is_some());
     }
 
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
@@ -169,7 +187,8 @@ impl Collector {
         if let Some(hello) = &mut connection.tls.client {
             let key = offer_key(&hello.offer);
             let full = self.offers.len() >= SHARED;
-            let known = self.offers.get(&key).and_then(|known| known.iter().find(|known| **known == hello.offer));
+            let known =
+                self.offers.get(&key).and_then(|known| known.iter().find(|known| **known == hello.offer));
             match known {
                 Some(known) => hello.offer = Arc::clone(known),
                 None if !full => self.offers.entry(key).or_default().push(Arc::clone(&hello.offer)),
@@ -189,9 +208,10 @@ impl Collector {
 
 /// A cheap key that is the same for equal offers.
 fn offer_key(offer: &Offer) -> u64 {
-    let suites = offer.cipher_suites.iter().fold(0_u64, |key, suite| {
-        key.rotate_left(5).wrapping_mul(31).wrapping_add(u64::from(suite.0))
-    });
+    let suites = offer
+        .cipher_suites
+        .iter()
+        .fold(0_u64, |key, suite| key.rotate_left(5).wrapping_mul(31).wrapping_add(u64::from(suite.0)));
     suites ^ (offer.versions.len() as u64)
 }
 

@@ -45,7 +45,7 @@ impl TimeBound {
             Self::Absolute(time) => time,
             Self::OfDay { nanoseconds, offset } => {
                 let shift = i64::from(offset) * 1_000_000_000;
-                let midnight = capture_first.0.saturating_add(shift).div_euclid(DAY) * DAY;
+                let midnight = capture_first.0.saturating_add(shift).div_euclid(DAY).saturating_mul(DAY);
                 Time(midnight.saturating_add(nanoseconds).saturating_sub(shift))
             }
         }

@@ -8,7 +8,8 @@ use super::learning::{count_login, learn_probe, unknown_server};
 use super::{Analysis, JudgedConnection, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
-    CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity, Verdict,
+    CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity,
+    Verdict,
 };
 use crate::stream::TableCounts;
 
@@ -30,12 +31,16 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
     connections.sort_by_key(|connection| connection.id);
 
     let mut folder = std::mem::take(&mut collector.folded);
-    let mut judged = Judged::default();
+    let mut judged = Judged {
+        servers: std::mem::take(&mut collector.failing),
+        omitted: collector.omitted,
+        ..Judged::default()
+    };
     let first = collector.first;
     for connection in connections {
         let Some(server) = collector.servers.get(&connection.server) else { continue };
         let ruling = folder.judge(&connection, server, &collector.settings, first);
-        count(&mut collector, &connection, ruling.is_some());
+        count_outcome(&mut collector, &connection, ruling.is_some());
         judged.keep(connection, ruling, &collector.settings, first);
     }
     for connection in std::mem::take(&mut collector.healthy) {
@@ -49,12 +54,16 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
         .filter(|server| is_sql_server(server, &judged.servers))
         .collect();
     folder.server_rules(&servers, &collector.settings);
-    folder.capture_rules(&CaptureCase { captures: &captures, browser: &browser, connections: collector.totals.tds });
+    folder.capture_rules(&CaptureCase {
+        captures: &captures,
+        browser: &browser,
+        connections: collector.totals.tds,
+    });
 
     let mut totals = collector.totals;
     totals.connections = counts.connections;
     totals.evicted = counts.evicted;
-    totals.failed = judged.failed;
+    totals.failed += judged.failed;
     totals.selected += judged.selected;
     Analysis {
         captures,
@@ -92,8 +101,7 @@ impl Judged {
         let wanted = settings.filter.wants(&connection, first.unwrap_or_default());
         self.selected += u64::from(wanted);
         let keep = wanted && (ruling.is_some() || settings.all_connections);
-        let failing_kept = self.connections.iter().len();
-        if keep && (settings.all_connections || failing_kept < settings.max_connections) {
+        if keep && (settings.all_connections || self.connections.len() < settings.max_connections) {
             self.connections.push(JudgedConnection { facts: connection, verdict: ruling });
         } else if keep {
             self.omitted += 1;
@@ -116,7 +124,7 @@ fn take_connections(collector: &mut Collector) -> Vec<ConnectionFacts> {
 /// A connection in which nothing was said counts when its listener is taken for a SQL Server: by its port, by
 /// the SQL Browser, because TDS was spoken there by others, or because the caller speaks TDS to others and
 /// calls a port of the range where named instances live.
-fn calls_sql_server(collector: &Collector, connection: &ConnectionFacts) -> bool {
+pub(super) fn calls_sql_server(collector: &Collector, connection: &ConnectionFacts) -> bool {
     /// First dynamic port (RFC 6335 6): named instances listen there unless told otherwise.
     const DYNAMIC: u16 = 49_152;
     let server = connection.server;
@@ -133,7 +141,8 @@ fn announce(collector: &mut Collector) {
     }
 }
 
-fn count(collector: &mut Collector, connection: &ConnectionFacts, failed: bool) {
+/// Counts a connection that was judged, by its outcome.
+pub(super) fn count_outcome(collector: &mut Collector, connection: &ConnectionFacts, failed: bool) {
     let spoke = connection.tds.recognized;
     if let Some(server) = collector.servers.get_mut(&connection.server) {
         if spoke || failed {
@@ -244,7 +253,7 @@ impl Folder {
             (0..=RETRY).contains(&pause)
         });
         group.logins += u64::from(!retry);
-        if group.clients.len() < CLIENTS_COUNTED {
+        if group.clients.len() < CLIENTS_COUNTED || group.clients.contains(&client) {
             group.clients.insert(client);
             group.last_end.insert(client, connection.last.time);
         }
@@ -260,7 +269,9 @@ impl Folder {
             let endpoint = server.endpoint;
             let listed = &settings.filter.servers;
             let wanted = listed.is_empty()
-                || listed.iter().any(|(ip, port)| *ip == endpoint.ip && port.is_none_or(|p| p == endpoint.port));
+                || listed
+                    .iter()
+                    .any(|(ip, port)| *ip == endpoint.ip && port.is_none_or(|p| p == endpoint.port));
             for (index, rule) in RULES.iter().enumerate() {
                 let Check::Server(check) = rule.check else { continue };
                 if !wanted {
@@ -282,7 +293,7 @@ impl Folder {
     }
 
     /// The findings: errors first, then the most frequent, then the earliest.
-    fn findings(self) -> Vec<Finding> {
+    pub(super) fn findings(self) -> Vec<Finding> {
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for ((index, server, _, _), group) in self.groups {
             if let Some(rule) = RULES.get(index) {
@@ -377,7 +388,7 @@ fn display_filter(client: Endpoint, server: Endpoint) -> String {
 fn hint(connection: &ConnectionFacts) -> Option<String> {
     let login = connection.tds.login.as_ref()?;
     let parts: Vec<String> = [
-        login.library.as_ref().map(|library| library.clone()),
+        login.library.clone(),
         login.app_name.as_ref().map(|app| format!("application {app}")),
         login.host_name.as_ref().map(|host| format!("host {host}")),
     ]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{
-    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, LoadWindow,
-    LoginCounts, LoginProof, Moment, Seen, ServerFacts, Side, Time,
+    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, LoadWindow, LoginCounts,
+    LoginProof, Moment, Seen, ServerFacts, Side, Time,
 };
 use crate::tls::{CipherSuite, KeyExchange, ProtocolVersion};
 
@@ -25,6 +25,7 @@ pub(super) fn unknown_server(endpoint: Endpoint) -> ServerFacts {
         announced: None,
         build: None,
         accepts: Accepts::default(),
+        largest_hello: None,
         certificate: None,
         logins: LoginCounts::default(),
         strict_seen: None,
@@ -91,13 +92,19 @@ pub(super) fn learn_dialogue(server: &mut ServerFacts, connection: &ConnectionFa
         if tds.strict {
             earliest(&mut server.strict_seen, hello.moment);
         }
+        if let Some(client) = &tls.client {
+            let known = server.largest_hello.get_or_insert((client.len, client.moment));
+            if client.len > known.0 || client.len == known.0 && client.moment < known.1 {
+                *known = (client.len, client.moment);
+            }
+        }
     }
     if let Some(scheme) = tls.server_key.as_ref().and_then(|key| key.signature) {
         let at = tls.server_key.as_ref().map(|key| key.moment).unwrap_or_default();
         see(&mut server.accepts.signatures, scheme, at);
     }
     if let Some(certificate) = &tls.certificate {
-        let newer = server.certificate.as_ref().is_none_or(|known| known.moment > certificate.moment);
+        let newer = server.certificate.as_ref().is_none_or(|known| known.moment < certificate.moment);
         if newer && !certificate.chain.is_empty() {
             server.certificate = Some(certificate.clone());
         }
@@ -133,10 +140,10 @@ fn learn_key_exchange(server: &mut ServerFacts, connection: &ConnectionFacts) {
     if server.dhe.len() >= PAIRS && !server.dhe.contains_key(&(client, bits)) {
         return;
     }
-    let pair = server.dhe.entry((client, bits)).or_insert_with(|| DheFacts {
-        first: client_key.moment,
-        ..DheFacts::default()
-    });
+    let pair = server
+        .dhe
+        .entry((client, bits))
+        .or_insert_with(|| DheFacts { first: client_key.moment, ..DheFacts::default() });
     let short = client_key.public_short || key.public_short;
     pair.first = pair.first.min(client_key.moment);
     pair.handshakes += 1;
@@ -170,9 +177,7 @@ pub(super) fn is_probe(connection: &ConnectionFacts) -> bool {
     let by_client = match (tcp.client_fin, tcp.server_fin) {
         (Some(client), Some(server)) => client <= server,
         (Some(_), None) => true,
-        (None, None) => {
-            tcp.resets.first().is_some_and(|reset| reset.from == Side::Client && reset.after_silence >= 0)
-        }
+        (None, None) => tcp.resets.first().is_some_and(|reset| reset.from == Side::Client),
         (None, Some(_)) => false,
     };
     silent && tcp.syn_ack.is_some() && by_client
@@ -195,7 +200,7 @@ fn load_window(windows: &mut Vec<LoadWindow>, time: Time) -> &mut LoadWindow {
     loop {
         let seconds = windows.first().map_or(1, |window| window.seconds);
         let width = i64::from(seconds) * 1_000_000_000;
-        let start = Time(time.0.div_euclid(width) * width);
+        let start = Time(time.0.div_euclid(width).saturating_mul(width));
         let index = windows.partition_point(|window| window.start < start);
         let exists = windows.get(index).is_some_and(|window| window.start == start);
         if exists || windows.len() < WINDOWS {
@@ -215,7 +220,7 @@ fn twice_as_long(windows: &[LoadWindow]) -> Vec<LoadWindow> {
     for window in windows {
         let seconds = window.seconds.saturating_mul(2);
         let width = i64::from(seconds) * 1_000_000_000;
-        let start = Time(window.start.0.div_euclid(width) * width);
+        let start = Time(window.start.0.div_euclid(width).saturating_mul(width));
         match merged.last_mut().filter(|last| last.start == start) {
             Some(last) => {
                 last.syns += window.syns;

@@ -23,6 +23,8 @@ pub struct ServerFacts {
     pub build: Option<(ProductBuild, Moment)>,
     /// What it was seen to accept.
     pub accepts: Accepts,
+    /// The longest ClientHello that it answered with ServerHello, in bytes, and where.
+    pub largest_hello: Option<(u32, Moment)>,
     /// Its certificate, as last seen in clear.
     pub certificate: Option<CertificateFacts>,
     /// Logins.
@@ -50,12 +52,13 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
-    /// An accepted SYN at most [`AcceptSpans::NEAR`] from `time`, the nearest that is remembered.
+    /// When a SYN was accepted at most [`AcceptSpans::NEAR`] from `time`: the nearest accepted SYN that is remembered.
+    /// In a long capture that may lie farther away than the nearest there was.
     #[must_use]
     pub fn accepted_near(&self, time: Time) -> Option<Moment> {
-        let apart = |at: &Moment| at.time.since(time).saturating_abs();
+        let (first, last) = self.accepted.around(time)?;
         let remembered = self.load.iter().filter_map(|window| window.first_accepted);
-        remembered.chain(self.accepted.near(time)).filter(|at| apart(at) <= AcceptSpans::NEAR).min_by_key(apart)
+        remembered.chain([first, last]).min_by_key(|at| (at.time.since(time).saturating_abs(), *at))
     }
 }
 
@@ -110,10 +113,8 @@ impl AcceptSpans {
     /// Notes an accepted SYN.
     pub fn accept(&mut self, at: Moment) {
         let index = self.spans.partition_point(|(_, last)| last.time < at.time);
-        let joins_next = self
-            .spans
-            .get(index)
-            .is_some_and(|(first, _)| first.time.since(at.time) <= 2 * Self::NEAR);
+        let joins_next =
+            self.spans.get(index).is_some_and(|(first, _)| first.time.since(at.time) <= 2 * Self::NEAR);
         let joins_previous = index
             .checked_sub(1)
             .and_then(|previous| self.spans.get(previous))
@@ -144,15 +145,14 @@ impl AcceptSpans {
         }
     }
 
-    /// An accepted SYN of the stretch within [`Self::NEAR`] of `time`, if there is one.
+    /// First and last accepted SYN of the stretch that `time` lies in or within [`Self::NEAR`] of, if there is one:
+    /// then a SYN was accepted at most that far from `time`.
     #[must_use]
-    pub fn near(&self, time: Time) -> Option<Moment> {
-        self.spans
-            .iter()
-            .find(|(first, last)| {
-                first.time.since(time) <= Self::NEAR && time.since(last.time) <= Self::NEAR
-            })
-            .map(|(first, last)| if time.since(last.time).saturating_abs() <= Self::NEAR { *last } else { *first })
+    pub fn around(&self, time: Time) -> Option<(Moment, Moment)> {
+        let near = |(first, last): &&(Moment, Moment)| {
+            first.time.since(time) <= Self::NEAR && time.since(last.time) <= Self::NEAR
+        };
+        self.spans.iter().find(near).copied()
     }
 
     /// The first accepted SYN of all.
@@ -253,4 +253,103 @@ pub struct BrowserFacts {
     pub icmp: Option<Moment>,
     /// Sent to a broadcast or multicast address: an answer from elsewhere counts.
     pub broadcast: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::At;
+
+    /// Nanoseconds of a second.
+    const SECOND: i64 = 1_000_000_000;
+
+    fn at(seconds: i64) -> Moment {
+        Moment {
+            time: Time(seconds * SECOND),
+            at: At { file: 0, frame: u64::try_from(seconds).unwrap() + 1 },
+        }
+    }
+
+    fn spans(accepted: &[i64]) -> AcceptSpans {
+        let mut spans = AcceptSpans::default();
+        for seconds in accepted {
+            spans.accept(at(*seconds));
+        }
+        spans
+    }
+
+    fn bounds(spans: &AcceptSpans) -> Vec<(i64, i64)> {
+        spans.spans.iter().map(|(first, last)| (first.time.0 / SECOND, last.time.0 / SECOND)).collect()
+    }
+
+    #[test]
+    fn two_accepted_syns_a_minute_apart_are_one_stretch() {
+        assert_eq!(bounds(&spans(&[0, 60, 120])), [(0, 120)]);
+        assert_eq!(bounds(&spans(&[0, 61, 122])), [(0, 0), (61, 61), (122, 122)]);
+    }
+
+    #[test]
+    fn the_order_in_which_they_are_noted_does_not_matter() {
+        let forwards = spans(&[0, 50, 100, 400, 450, 1000]);
+        assert_eq!(bounds(&forwards), [(0, 100), (400, 450), (1000, 1000)]);
+        for order in
+            [[1000, 450, 400, 100, 50, 0], [50, 400, 0, 1000, 100, 450], [100, 0, 450, 1000, 400, 50]]
+        {
+            assert_eq!(spans(&order), forwards, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn one_between_two_stretches_joins_them() {
+        let mut joined = spans(&[0, 100]);
+        assert_eq!(bounds(&joined), [(0, 0), (100, 100)]);
+        joined.accept(at(50));
+        assert_eq!(bounds(&joined), [(0, 100)]);
+    }
+
+    #[test]
+    fn near_is_thirty_seconds_before_or_after() {
+        let spans = spans(&[100, 150, 500]);
+        let found = |seconds: i64| {
+            let (first, last) = spans.around(Time(seconds * SECOND))?;
+            Some((first.time.0 / SECOND, last.time.0 / SECOND))
+        };
+        assert_eq!(found(69), None);
+        assert_eq!(found(70), Some((100, 150)));
+        assert_eq!(found(125), Some((100, 150)));
+        assert_eq!(found(180), Some((100, 150)));
+        assert_eq!(found(181), None);
+        assert_eq!(found(530), Some((500, 500)));
+        assert_eq!(AcceptSpans::default().around(Time(0)), None);
+    }
+
+    #[test]
+    fn the_first_is_the_earliest() {
+        assert_eq!(spans(&[500, 100]).first(), Some(at(100)));
+        assert_eq!(AcceptSpans::default().first(), None);
+    }
+
+    #[test]
+    fn stretches_kept_are_bounded_and_the_last_one_grows() {
+        let many = spans(&(0..5000).map(|number| number * 1000).collect::<Vec<_>>());
+        assert_eq!(many.spans.len(), AcceptSpans::MAX);
+        assert_eq!(many.spans.last().map(|span| span.1), Some(at(4_999_000)));
+        assert!(many.spans.is_sorted());
+    }
+
+    #[test]
+    fn merged_parts_are_the_whole() {
+        let parts: [(&[i64], &[i64]); 5] = [
+            (&[0, 50], &[100, 400]),
+            (&[0, 100, 1000], &[50]),
+            (&[0, 200], &[100, 150]),
+            (&[], &[7]),
+            (&[0, 300, 600], &[0, 60, 120, 180, 240, 300]),
+        ];
+        for (left, right) in parts {
+            let mut merged = spans(left);
+            merged.merge(&spans(right));
+            assert_eq!(merged, spans(&[left, right].concat()), "{left:?} {right:?}");
+        }
+    }
 }

@@ -87,6 +87,25 @@ mod tests {
     }
 
     #[test]
+    fn where_branches_overlap_the_build_does_not_tell() {
+        for (major, minor, number) in
+            [(10, 0, 5545), (10, 50, 4047), (11, 0, 5352), (11, 0, 6216), (12, 0, 2271), (12, 0, 4219)]
+        {
+            assert_eq!(supports_tls12(build(major, minor, number)), None, "{major}.{minor}.{number}");
+            assert_eq!(
+                supports_tls12(build(major, minor, number - 1)),
+                Some(false),
+                "{major}.{minor}.{number} - 1"
+            );
+        }
+        for (major, minor, number) in
+            [(11, 0, 6518), (11, 0, 7001), (12, 0, 4439), (12, 0, 5000), (14, 0, 1000), (17, 0, 1000)]
+        {
+            assert_eq!(supports_tls12(build(major, minor, number)), Some(true), "{major}.{minor}.{number}");
+        }
+    }
+
+    #[test]
     fn every_product_that_speaks_tds7_has_a_name() {
         for major in 8..=17 {
             assert!(product_name(build(major, 0, 1)).is_some(), "{major}");

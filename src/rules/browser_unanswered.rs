@@ -1,3 +1,4 @@
+use super::phrase;
 use crate::rules::{CaptureCase, Confidence, Evidence, Note, Severity, Verdict, declare_rule};
 
 declare_rule! {
@@ -6,7 +7,8 @@ declare_rule! {
     /// firewall drops UDP 1434, or the instance does not exist.
     ///
     /// ## How it is recognised
-    /// A request to UDP port 1434 without an answer, answered by ICMP, or by an answer that lacks the instance.
+    /// A request to UDP port 1434 for an instance without an answer, answered by ICMP, or by an answer that lacks the
+    /// instance. A request for any instance that stays without an answer is no failure.
     ///
     /// ## What to do
     /// Start the SQL Server Browser and let UDP 1434 through, or name the port: tcp:SERVER,PORT.
@@ -26,16 +28,19 @@ fn check(case: &CaptureCase<'_>) -> Vec<Note> {
         }
         let (confidence, what) = match (lookup.icmp, lookup.instance_missing) {
             (_, true) => (Confidence::Certain, "the SQL Browser answers, but does not know that instance"),
-            (Some(_), _) => (Confidence::Certain, "ICMP says that nobody listens on UDP 1434, or may not be reached"),
-            (None, _) => (Confidence::Likely, "nobody answers on UDP 1434"),
+            (Some(_), _) => (Confidence::Certain, "ICMP says that nobody can be reached on UDP 1434"),
+            (None, _) => (
+                Confidence::Likely,
+                "nobody answers on UDP 1434 (a Browser that does not know the instance may be silent, too)",
+            ),
         };
-        let answered = lookup.icmp.or(lookup.answered);
+        let answered = lookup.answered.or(lookup.icmp);
         let verdict = Verdict::new(
             confidence,
             format!("{} asked {} for the instance {}: {what}.", lookup.client.ip, lookup.server.ip, lookup.instance),
         )
         .application("\"SQL Network Interfaces, error: 26 - Error Locating Server/Instance Specified\"")
-        .evidence(Evidence::new(lookup.asked, "client", format!("SQL Browser request for {} ({} times)", lookup.instance, lookup.requests)))
+        .evidence(Evidence::new(lookup.asked, "client", format!("SQL Browser request for {}{}", lookup.instance, phrase::times(lookup.requests))))
         .evidence(answered.map(|at| Evidence::new(at, "server", if lookup.instance_missing { "answer without it" } else { "ICMP error" })))
         .step("Start the SQL Server Browser service on the server, and allow UDP 1434 in the firewalls between.")
         .step("Or do without it: give the instance a fixed port and connect to tcp:SERVER,PORT.")

@@ -10,10 +10,11 @@ declare_rule! {
     /// after a driver update (ODBC 18, OLE DB 19 and SqlClient 4 encrypt and check by default).
     ///
     /// ## How it is recognised
-    /// After the Certificate message the client sends a certificate alert (42 to 48), or ends the connection by
-    /// FIN or RST, at once or only after finishing the handshake (tedious does), and sends no login. The report
-    /// says what is wrong with the certificate as far as the capture shows it; whether the client knows the
-    /// issuer is not on the wire.
+    /// The client answers the server's handshake with a certificate alert (42 to 48). Or, when something is visibly
+    /// wrong with the certificate, it ends the connection without one: by FIN or RST at once, or by FIN only after
+    /// finishing the handshake (tedious does), and sends no login. In TLS 1.3 the certificate is encrypted, and an
+    /// encrypted alert in place of the client's Finished is all there is. Whether the client knows the issuer is not
+    /// on the wire.
     ///
     /// ## What to do
     /// Give SQL Server a certificate that the client trusts, for the name that it connects to; until then
@@ -30,13 +31,16 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let tls13 = tls.server.as_ref().is_some_and(|hello| hello.version == ProtocolVersion::TLS13);
     let seen = tls.certificate.as_ref().map(|certificate| certificate.moment);
     let by_client = phrase::ended_by(connection, Side::Client);
-    if !by_client || connection.tds.login.is_some() || connection.phase > Phase::HandshakeDone || tls.resumed {
+    if !by_client || connection.tds.login.is_some() || connection.phase > Phase::HandshakeDone || tls.resumed
+    {
         return None;
     }
     let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
     let says_so = alert.is_some_and(|description| (42..=48).contains(&description.0));
     // Once it has sent Finished, its alert is close_notify.
-    let encrypted_alert = tls13 && tls.client_finished.is_none() && tls.alerts.iter().any(|alert| alert.from == Side::Client && alert.level.is_none());
+    let encrypted_alert = tls13
+        && tls.client_finished.is_none()
+        && tls.alerts.iter().any(|alert| alert.from == Side::Client && alert.level.is_none());
     let defects = certificate::defects(connection);
     let finished = connection.phase >= Phase::KeyExchange;
     let complete_flight = tls.server_hello_done.is_some() || finished;
@@ -55,18 +59,23 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     if connection.ended.how == EndedHow::Reset && !says_so && finished {
         return None;
     }
-    let what = if defects.is_empty() {
+    let what = if seen.is_none() {
+        "TLS 1.3 encrypts it, so what is wrong with it is not known".to_owned()
+    } else if defects.is_empty() {
         "nothing is wrong with it that the capture shows, so its issuer is not trusted or the name does not fit".to_owned()
     } else {
-        format!("it is {}", defects.join("; "))
+        format!("the certificate is {}", defects.join("; "))
     };
-    let alert_text = alert.map_or_else(String::new, |description| format!(" (alert {} {description})", description.0));
+    let alert_text =
+        alert.map_or_else(String::new, |description| format!(" (alert {} {description})", description.0));
     let detail = format!(
         "The client saw the server's certificate and {}{alert_text} without logging in: {what}.",
         phrase::ended_how(connection)
     );
     let leaf = tls.certificate.as_ref().and_then(|certificate| certificate.chain.first());
-    let line = leaf.zip(seen).map(|(leaf, at)| phrase::learnt(at, format!("Certificate: {}", certificate::describe(leaf))));
+    let line = leaf
+        .zip(seen)
+        .map(|(leaf, at)| phrase::learnt(at, format!("Certificate: {}", certificate::describe(leaf))));
     let weak = certificate::weak_signature(connection).filter(|weak| !weak.refused_by_offer);
     let verdict = Verdict::new(confidence, detail)
         .application(format!("\"The certificate chain was issued by an authority that is not trusted\" or \"certificate verify failed\"; often only {PRE_LOGIN_10054}"))

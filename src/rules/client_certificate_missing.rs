@@ -42,7 +42,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         .evidence(Evidence::new(certificate.moment, "client", "Certificate, empty"))
         .evidence(phrase::ending(connection, Some(certificate.moment)))
         .step("Give the client a certificate from an authority that the server names in its request.")
-        .step("Or let the server (or the TLS proxy in front of it) stop demanding one: SQL Server itself never does.")
+        .step("Or let the server (or the TLS proxy in front of it) stop demanding one: SQL Server asks no client for one at a login.")
         .group(format!("{alert:?} {:?}", connection.ended.how)),
     )
 }

@@ -1,7 +1,7 @@
-use super::phrase::{self, PRE_LOGIN_10054};
+use super::phrase::{self, PRE_LOGIN_10054, TIMEOUT};
 use super::refusal::{Meets, Refusal};
 use crate::facts::{Owing, Phase, Side};
-use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 use crate::tls::NamedGroup;
 
 declare_rule! {
@@ -10,8 +10,8 @@ declare_rule! {
     /// key shares (X25519MLKEM768, 1216 bytes) made them that long.
     ///
     /// ## How it is recognised
-    /// A ClientHello of several segments is refused or never answered, the listener completes handshakes with
-    /// others, and version and suite offered are among those that it accepts.
+    /// A ClientHello of 1440 bytes or more is refused without an alert or never answered; the listener answers
+    /// shorter ones of others and none as long; and nothing that is offered is known to be refused.
     ///
     /// ## What to do
     /// Update the device or server; until then turn the post-quantum group off on the client.
@@ -22,14 +22,16 @@ declare_rule! {
 }
 
 /// A ClientHello from this size on does not fit one segment of an Ethernet (1460 bytes less TDS and TLS headers).
-const LARGE: u32 = 1440;
+pub(super) const LARGE: u32 = 1440;
 
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let hello = connection.tls.client.as_ref()?;
     let silent = connection.phase == Phase::ClientHello
         && connection.owed.is_some_and(|owed| {
-            owed.by == Side::Server && owed.what == Owing::ServerHello && owed.waited >= super::stalled::GAVE_UP
+            owed.by == Side::Server
+                && owed.what == Owing::ServerHello
+                && owed.waited >= super::stalled::GAVE_UP
         });
     let refusal = Refusal::of(case);
     if hello.len < LARGE || refusal.is_none() && !silent {
@@ -42,23 +44,29 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             && matches!(refusal.suites(), Meets::Yes(_))
             && !matches!(refusal.groups(), Meets::No(_))
     });
-    if accepted == 0 || !meets {
+    let answered_as_long = case.server.largest_hello.is_some_and(|(len, _)| len >= hello.len);
+    if accepted == 0 || answered_as_long || !meets {
         return None;
     }
+    let longest = case.server.largest_hello.map(|(len, at)| {
+        Evidence::new(at, "client", format!("the longest ClientHello that this server answered: {len} bytes"))
+    });
     let post_quantum = hello.offer.key_shares.contains(&NamedGroup::X25519_MLKEM768);
     let why = if post_quantum { ", which carries a post-quantum key share," } else { "" };
     Some(
         Verdict::new(
             Confidence::Possible,
             format!(
-                "The ClientHello of {} bytes{why} is not answered, while this server completes {accepted} other handshakes \
-                 and accepts what is offered: something cannot take a ClientHello of several segments.",
-                hello.len
+                "The ClientHello of {} bytes{why} is not answered, while this server answers {}, all shorter: something may \
+                 not take a ClientHello of several segments.",
+                hello.len,
+                phrase::count(usize::try_from(accepted).unwrap_or(usize::MAX), "other ClientHello")
             ),
         )
-        .application(PRE_LOGIN_10054)
+        .application(if silent { TIMEOUT } else { PRE_LOGIN_10054 })
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::ending(connection, Some(hello.moment)))
+        .evidence(longest)
         .candidate("closed-after-client-hello", "the server may have refused it for a reason that the capture does not show")
         .step("Try the client without the post-quantum group (OpenSSL: Groups = x25519:secp256r1; Go: GODEBUG=tlsmlkem=0).")
         .step("Update firewalls and load balancers that inspect TLS, and the server.")

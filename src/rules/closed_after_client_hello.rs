@@ -10,8 +10,8 @@ declare_rule! {
     ///
     /// ## How it is recognised
     /// ClientHello (or the second one, after HelloRetryRequest), then FIN, RST or an alert that does not decide,
-    /// and no ServerHello; what this server accepts elsewhere in the capture does not exclude the offer. The
-    /// report names every cause that fits, and those that the capture excludes.
+    /// and no ServerHello; no rule about version, suite, group or signature algorithm explains it by what this server
+    /// accepts elsewhere in the capture. The report names every cause that fits, and those that the capture excludes.
     ///
     /// ## What to do
     /// Look at the Schannel events of that second on the server, capture a login that succeeds to the same
@@ -22,14 +22,14 @@ declare_rule! {
     };
 }
 
-/// A ClientHello from this size on takes more than one segment: the size that devices stumble over.
-const LARGE: u32 = 1400;
-
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let refusal = Refusal::of(case)?;
     let others = case.server.accepts.versions.values().map(|seen| seen.count).sum::<u64>();
     let context = match others {
+        _ if !refusal.is_like_others() => {
+            "the offer differs from what this server accepted from others".to_owned()
+        }
         0 => "no other TLS handshake with this server is in the capture".to_owned(),
         1 => "the offer does not differ from what this server accepted from another login".to_owned(),
         n => format!("the offer does not differ from what this server accepted from {n} other logins"),
@@ -39,8 +39,13 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         || "Nothing on the wire says why".to_owned(),
         |alert| format!("Its {} does not decide", phrase::alert_words(alert)),
     );
-    let after = if refusal.hello.after_retry { "the second ClientHello (after HelloRetryRequest)" } else { "ClientHello" };
-    let detail = format!("The server {how} right after {after}. {alert}, and {context}. What fits is listed below.");
+    let after = if refusal.hello.after_retry {
+        "the second ClientHello (after HelloRetryRequest)"
+    } else {
+        "ClientHello"
+    };
+    let detail =
+        format!("The server {how} right after {after}. {alert}, and {context}. What fits is listed below.");
     let confidence = if refusal.alert.is_some() { Confidence::Likely } else { Confidence::Possible };
     let verdict = Verdict::new(confidence, detail)
         .application(PRE_LOGIN_10054)
@@ -80,9 +85,11 @@ fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
         _ => verdict,
     };
     match refusal.groups() {
-        Meets::Yes(at) => {
-            verdict.rules_out("no-common-group", "a group offered is used by this server in another login", Some(at))
-        }
+        Meets::Yes(at) => verdict.rules_out(
+            "no-common-group",
+            "a group offered is used by this server in another login",
+            Some(at),
+        ),
         _ => verdict,
     }
 }
@@ -97,18 +104,29 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
         );
     }
     if refusal.suites() == Meets::Unknown {
-        let windows = crate::reference::releases_with_a_suite(offer.cipher_suites.iter().map(|suite| suite.0));
+        let suites: Vec<u16> = offer.cipher_suites.iter().map(|suite| suite.0).collect();
+        let windows = crate::reference::releases_with_a_suite(&suites);
         let because = if windows.is_empty() {
-            format!("{} offered, in no default list of Windows Server", phrase::count(offer.cipher_suites.len(), "suite"))
+            format!(
+                "{} offered, in no default list of Windows Server",
+                phrase::count(offer.cipher_suites.len(), "suite")
+            )
         } else {
-            format!("{} offered; the defaults of Windows Server {} have one of them, a hardened list may not",
-                phrase::count(offer.cipher_suites.len(), "suite"), phrase::list(windows, 7))
+            format!(
+                "{} offered; the defaults of Windows Server {} have one of them, a hardened list may not",
+                phrase::count(offer.cipher_suites.len(), "suite"),
+                phrase::list(windows, 7)
+            )
         };
         verdict = verdict.candidate("no-common-cipher-suite", because);
     }
     if refusal.versions() == Meets::Unknown {
         let newest = highest(offer).map_or_else(|| "no version".to_owned(), |version| version.to_string());
-        let because = if highest(offer) >= Some(ProtocolVersion::TLS12) {
+        let tls13_only =
+            offer.versions_listed && offer.versions.iter().all(|version| *version >= ProtocolVersion::TLS13);
+        let because = if tls13_only {
+            "offers nothing older than TLS 1.3, which no SQL Server before 2022 speaks".to_owned()
+        } else if highest(offer) >= Some(ProtocolVersion::TLS12) {
             format!("offers up to {newest}: only a server without TLS 1.2 refuses that")
         } else {
             format!("offers at most {newest}: a hardened server refuses that")
@@ -117,8 +135,12 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
     }
     if !matches!(refusal.signatures(), Meets::Yes(_)) {
         let because = match &offer.signature_algorithms {
-            None => "the client sends no signature_algorithms: Schannel then assumes SHA-1 and refuses its own certificate",
-            Some(_) => "the server's certificate may be signed with a hash that the client does not offer (SHA-512, SHA-224, MD5)",
+            None => {
+                "the client sends no signature_algorithms: Schannel then assumes SHA-1 and refuses its own certificate"
+            }
+            Some(_) => {
+                "the server's certificate may be signed with a hash that the client does not offer (SHA-512, SHA-224, MD5)"
+            }
         };
         verdict = verdict.candidate("no-common-signature-algorithm", because);
     }
@@ -126,10 +148,14 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
         "server-certificate-unusable",
         "the server's certificate or its private key cannot be used (Schannel 36869, 36870, 36871)",
     );
-    if refusal.hello.len >= LARGE || refusal.hello.segments > 1 {
+    if refusal.hello.len >= super::client_hello_intolerance::LARGE || refusal.hello.segments > 1 {
         verdict = verdict.candidate(
             "client-hello-intolerance",
-            format!("the ClientHello is large ({} bytes, {} segments)", refusal.hello.len, refusal.hello.segments),
+            format!(
+                "the ClientHello comes in {1} ({0} bytes)",
+                refusal.hello.len,
+                phrase::count(usize::try_from(refusal.hello.segments).unwrap_or(usize::MAX), "segment")
+            ),
         );
     }
     let ttl_known = case.connection.tcp.server.ttl_min.is_some();

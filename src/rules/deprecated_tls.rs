@@ -5,8 +5,8 @@ use crate::tls::{KeyExchange, ProtocolVersion};
 
 declare_rule! {
     /// ## What it means
-    /// Logins work, with something that the next hardening takes away: TLS 1.0 or 1.1, RC4, 3DES, export suites,
-    /// RSA key exchange, a Diffie-Hellman prime under 2048 bits.
+    /// Handshakes complete with something that the next hardening takes away: TLS 1.0 or 1.1, RC4, 3DES, suites of
+    /// export strength, with DES, MD5 or no encryption, RSA key exchange, a Diffie-Hellman prime under 2048 bits.
     ///
     /// ## How it is recognised
     /// What ServerHello and ServerKeyExchange of a completed handshake chose.
@@ -38,7 +38,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         old.push("3DES".to_owned());
     }
     if suite.is_broken() {
-        old.push("a broken suite".to_owned());
+        old.push("a broken suite (export, DES, MD5 or no encryption)".to_owned());
     }
     if suite.key_exchange() == KeyExchange::Rsa {
         old.push("RSA key exchange (no forward secrecy)".to_owned());

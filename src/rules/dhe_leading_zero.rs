@@ -11,9 +11,10 @@ declare_rule! {
     /// ## How it is recognised
     /// Of the DHE handshakes of one client with one server that reached ClientKeyExchange, a few died between it
     /// and the first application data, while the others went through. The share that died must be compatible
-    /// (95 %, exact binomial) with the probability that follows from the prime on the wire, about 1 in 256. It is
-    /// the likelier when those that died are the ones whose public values are short or begin with a zero byte.
-    /// A share far from it is something else.
+    /// (95 %, exact binomial) with the probability that follows from the prime on the wire, about 1 in 256, or those
+    /// that died must be exactly those with a public value that is short or begins with a zero byte. One failure is
+    /// possible, several are likely, and so is one with alert 20 or 51. A share far from it is something else, and
+    /// so is one that the same client's handshakes without DHE have as well.
     ///
     /// ## What to do
     /// Patch both ends (KB4540670 or later on Windows Server 2016), or disable the TLS_DHE suites.
@@ -43,14 +44,13 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     if others_fail_alike(case, connection, pair) {
         return None;
     }
-    let alert = connection.tls.alerts.iter().any(|alert| {
-        alert.description.is_some_and(|description| matches!(description.0, 20 | 51))
-    });
-    let likely = pair.failed > 1 && (compatible || coincide == Coincidence::Exact)
-        || alert
-        || (coincide == Coincidence::Exact && pair.failed > 1);
-    let confidence = if likely { Confidence::Likely } else { Confidence::Possible };
-    Some(verdict(case, connection, pair, coincide).at_confidence(confidence))
+    let alert = connection
+        .tls
+        .alerts
+        .iter()
+        .any(|alert| alert.description.is_some_and(|description| matches!(description.0, 20 | 51)));
+    let confidence = if pair.failed > 1 || alert { Confidence::Likely } else { Confidence::Possible };
+    Some(verdict(case, connection, pair, coincide, confidence))
 }
 
 /// How the failures fall together with short public values.
@@ -116,7 +116,13 @@ fn wilson(k: u64, n: u64) -> (f64, f64) {
     (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
 }
 
-fn verdict(case: &Case<'_>, connection: &ConnectionFacts, pair: &DheFacts, coincide: Coincidence) -> Verdict {
+fn verdict(
+    case: &Case<'_>,
+    connection: &ConnectionFacts,
+    pair: &DheFacts,
+    coincide: Coincidence,
+    confidence: Confidence,
+) -> Verdict {
     let (low, high) = wilson(pair.failed, pair.handshakes);
     let share = pair.failed as f64 / (pair.handshakes as f64).max(1.0);
     let with = match coincide {
@@ -141,21 +147,40 @@ fn verdict(case: &Case<'_>, connection: &ConnectionFacts, pair: &DheFacts, coinc
     let key = connection.tls.client_key.as_ref();
     let line = key.map(|key| {
         let short = if key.public_short { ", begins with a zero byte or is sent short" } else { "" };
-        crate::rules::Evidence::new(key.moment, "client", format!("ClientKeyExchange: Yc of {} bytes{short}", key.public_len))
+        crate::rules::Evidence::new(
+            key.moment,
+            "client",
+            format!("ClientKeyExchange: Yc of {} bytes{short}", key.public_len),
+        )
     });
     let others = case.server.other_handshakes.get(&connection.client.ip);
-    let verdict = Verdict::new(Confidence::Possible, detail)
+    let verdict = Verdict::new(confidence, detail)
         .application(PRE_LOGIN_10054)
         .evidence(phrase::server_hello(connection))
         .evidence(line)
         .evidence(phrase::ending(connection, key.map(|key| key.moment)));
     let verdict = match others {
-        Some((total, failed)) => verdict.rules_out(
+        Some((total, 0)) if *total > 1 => verdict.rules_out(
             "handshake-closed-by-server",
-            format!("{failed} of {total} handshakes of the same client without DHE died at this step"),
+            format!("none of {total} handshakes of the same client without DHE died at this step"),
             None,
         ),
-        None => verdict,
+        _ => verdict,
+    };
+    let secret = [
+        connection.tls.client.as_ref().is_some_and(|hello| hello.offer.extended_master_secret),
+        connection.tls.server.as_ref().is_some_and(|hello| hello.extended_master_secret),
+    ];
+    let verdict = match secret {
+        [true, true] => verdict,
+        [client, _] => verdict.candidate(
+            "extended-master-secret-mismatch",
+            format!(
+                "the {} lacks the extended master secret, with which Windows updated since October 2019 fails as often over \
+                 TLS_DHE (KB4528489)",
+                if client { "server" } else { "client" }
+            ),
+        ),
     };
     verdict
         .step("Patch both ends: Windows Server 2016 needs KB4537806 or KB4540670 (14393.3542) or later; Server 2019, Windows 10 1511 and newer have the fix; 2012 R2 and older never got it.")
@@ -164,35 +189,72 @@ fn verdict(case: &Case<'_>, connection: &ConnectionFacts, pair: &DheFacts, coinc
         .group(connection.client.ip.to_string())
 }
 
-impl Verdict {
-    fn at_confidence(mut self, confidence: Confidence) -> Self {
-        self.confidence = confidence;
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{is_compatible, wilson};
+    use super::{binomial_cdf, is_compatible, wilson};
+
+    /// Of n handshakes, the fewest and the most that may die for the rate to be compatible with 1 in 256: summed
+    /// exactly (rational numbers) for n up to 1000, with lgamma beyond.
+    const COMPATIBLE: [(u64, u64, u64); 10] = [
+        (6, 0, 0),
+        (7, 0, 1),
+        (60, 0, 1),
+        (62, 0, 1),
+        (63, 0, 2),
+        (256, 0, 3),
+        (1000, 1, 8),
+        (3000, 6, 19),
+        (10_000, 27, 52),
+        (100_000, 352, 430),
+    ];
 
     #[test]
-    fn one_in_256_is_compatible_and_one_in_two_is_not() {
+    fn the_range_of_compatible_failures_is_the_exact_one() {
         let p = 1.0 / 256.0;
-        assert!(is_compatible(12, 3000, p));
-        assert!(is_compatible(1, 256, p));
-        assert!(is_compatible(1, 20, p));
-        assert!(!is_compatible(1, 2, p));
-        assert!(!is_compatible(1, 1, p));
-        assert!(!is_compatible(150, 3000, p));
-        assert!(!is_compatible(2, 100_000, p));
-        assert!(!is_compatible(1, 100, 0.0));
+        for (n, fewest, most) in COMPATIBLE {
+            for k in 0..=most.saturating_mul(2).max(5).min(n) {
+                assert_eq!(is_compatible(k, n, p), (fewest..=most).contains(&k), "{k} of {n}");
+            }
+        }
     }
 
     #[test]
-    fn wilson_interval_holds_the_share() {
-        let (low, high) = wilson(12, 3000);
-        assert!((0.0022..0.0024).contains(&low), "{low}");
-        assert!((0.0069..0.0071).contains(&high), "{high}");
+    fn a_prime_that_begins_low_has_a_higher_rate() {
+        // p = 0x80...: Z begins with a zero byte twice as often.
+        assert!(is_compatible(20, 2560, 1.0 / 128.0));
+        assert!(!is_compatible(20, 2560, 1.0 / 256.0));
+    }
+
+    #[test]
+    fn what_is_no_probability_is_compatible_with_nothing() {
+        for p in [0.0, 1.0, -1.0, 2.0, f64::NAN, f64::INFINITY] {
+            assert!(!is_compatible(1, 100, p), "{p}");
+        }
+    }
+
+    #[test]
+    fn the_distribution_sums_to_one_and_survives_large_numbers() {
+        let p = 1.0 / 256.0;
+        assert!((binomial_cdf(0, 256, p) - 0.367_159_754_9).abs() < 1e-9);
+        assert!((binomial_cdf(2, 256, p) - 0.920_059_150_5).abs() < 1e-9);
+        assert!((binomial_cdf(256, 256, p) - 1.0).abs() < 1e-9);
+        // (255/256)^n is 0 in an f64 from about 190 000 on; the mean is 3906.25.
+        let half = binomial_cdf(3906, 1_000_000, p);
+        assert!((0.49..0.52).contains(&half), "{half}");
+    }
+
+    #[test]
+    fn wilson_interval_is_the_textbook_s() {
+        for (k, n, low, high) in [
+            (12, 3000, 0.002_289_7, 0.006_978_9),
+            (1, 60, 0.002_948_2, 0.088_551_3),
+            (0, 10, 0.0, 0.277_532_8),
+            (10, 10, 0.722_467_2, 1.0),
+            (1, 2, 0.094_531_2, 0.905_468_8),
+        ] {
+            let (found_low, found_high) = wilson(k, n);
+            assert!((found_low - low).abs() < 1e-6 && (found_high - high).abs() < 1e-6, "{k} of {n}");
+        }
         assert_eq!(wilson(0, 0).0, 0.0);
     }
 }

@@ -5,14 +5,15 @@ use crate::tls::KeyExchange;
 
 declare_rule! {
     /// ## What it means
-    /// A `TLS_DHE_*` suite was negotiated. Windows before Server 2016 with KB4537806 (and Windows 10 1507, 8.1,
-    /// 7, Server 2012 R2 and older) computes the key wrongly when the shared secret begins with a zero byte:
+    /// A `TLS_DHE_*` suite was negotiated. Windows Server 2016 without KB4537806 or KB4540670, Windows 10 1507, 8.1
+    /// and 7, and Windows Server 2012 R2 and older compute the key wrongly when the shared secret begins with a zero byte:
     /// about one handshake in 256 then fails, at random. It works until it does not.
     ///
     /// ## How it is recognised
     /// ServerHello chooses a suite whose key exchange is ephemeral finite-field Diffie-Hellman. While the
-    /// handshakes succeed it is a warning. When one dies after the client's key exchange, and too few were
-    /// seen for statistics, it is a possible cause.
+    /// handshakes succeed it is a warning. It is a possible cause when the only one of a client and a server ends as
+    /// Windows with the fault ends it: by FIN or alert from the server after the client's key exchange, without a
+    /// ChangeCipherSpec of its own. Several of a pair are statistics (R5).
     ///
     /// ## What to do
     /// Patch both ends (KB4540670 or later on Windows Server 2016), or disable the TLS_DHE suites on one of them.
@@ -53,14 +54,21 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
                 .application(PRE_LOGIN_10054)
                 .evidence(phrase::server_hello(connection))
                 .evidence(phrase::ending(connection, Some(key.moment)))
-                .candidate("handshake-closed-by-server", "the server may have refused the client's key or Finished for another reason"),
+                .candidate(
+                    "handshake-closed-by-server",
+                    "the server may have refused the client's key or Finished for another reason",
+                ),
         )
         .group(format!("one {:?}", connection.ended.how)),
     )
 }
 
 fn warning(connection: &ConnectionFacts) -> Verdict {
-    let suite = connection.tls.server.as_ref().map_or_else(String::new, |hello| phrase::short_suite(hello.cipher_suite));
+    let suite = connection
+        .tls
+        .server
+        .as_ref()
+        .map_or_else(String::new, |hello| phrase::short_suite(hello.cipher_suite));
     let bits = connection.tls.server_key.as_ref().and_then(|key| key.dh_bits);
     let prime = bits.map_or_else(String::new, |bits| format!(" with a prime of {bits} bits"));
     steps(

@@ -9,8 +9,8 @@ declare_rule! {
     /// for resumed sessions since the updates of October 2019 (CVE-2019-1318).
     ///
     /// ## How it is recognised
-    /// A resumed TLS 1.2 handshake dies before it is finished, and only one of ClientHello and ServerHello has the
-    /// extension.
+    /// A resumed handshake (TLS 1.2 or older) dies before it is finished, and only one of ClientHello and ServerHello
+    /// has the extension.
     ///
     /// ## What to do
     /// Update the end without it; do not disable the enforcement.
@@ -26,7 +26,12 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let (client, server) = (tls.client.as_ref()?, tls.server.as_ref()?);
     let died = connection.phase < Phase::HandshakeDone && connection.ended.at.is_some();
     let differs = client.offer.extended_master_secret != server.extended_master_secret;
-    if !died || !differs || !tls.resumed || server.version > ProtocolVersion::TLS12 || tls.certificate.is_some() {
+    if !died
+        || !differs
+        || !tls.resumed
+        || server.version > ProtocolVersion::TLS12
+        || tls.certificate.is_some()
+    {
         return None;
     }
     let lacks = if client.offer.extended_master_secret { "server" } else { "client" };

@@ -11,7 +11,7 @@ declare_rule! {
     /// more specific explains it.
     ///
     /// ## How it is recognised
-    /// ServerHello was seen, the server sends an alert, FIN or RST before the login, and no rule about
+    /// ServerHello was seen, the server sends an alert, FIN or RST before both sides have finished, and no rule about
     /// certificates, client certificates or Diffie-Hellman fits.
     ///
     /// ## What to do
@@ -28,8 +28,8 @@ declare_rule! {
     /// displeased it.
     ///
     /// ## How it is recognised
-    /// ServerHello was seen, the client sends an alert, FIN or RST before its login, and nothing is visibly
-    /// wrong with version, certificate or Diffie-Hellman prime.
+    /// The client sends an alert, FIN or RST after ServerHello and before both sides have finished, or less than 2 s
+    /// after its ClientHello, and no rule about version, certificate or Diffie-Hellman fits.
     ///
     /// ## What to do
     /// Read what the application logged at that second; a client that rejects something knows why.
@@ -80,8 +80,13 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
     let early = connection.phase == Phase::ClientHello
         && connection.owed.is_none_or(|owed| owed.waited < super::stalled::GAVE_UP);
     let in_handshake = early || (Phase::ServerHello..=Phase::KeyExchange).contains(&connection.phase);
-    let patient = connection.owed.is_some_and(|owed| owed.by == Side::Server && owed.waited >= super::stalled::GAVE_UP);
-    if !in_handshake || patient || !phrase::ended_by(connection, Side::Client) || !phrase::heard_both(connection) {
+    let patient =
+        connection.owed.is_some_and(|owed| owed.by == Side::Server && owed.waited >= super::stalled::GAVE_UP);
+    if !in_handshake
+        || patient
+        || !phrase::ended_by(connection, Side::Client)
+        || !phrase::heard_both(connection)
+    {
         return None;
     }
     let (after, since) = last_step(connection);

@@ -1,7 +1,7 @@
 //! How logins and sessions end.
 
 use super::phrase::{self, LOGIN_10054};
-use crate::facts::{ConnectionFacts, EndedBy, EndedHow, LoginProof, Moment, Phase, Side, Turn};
+use crate::facts::{ConnectionFacts, EndedBy, EndedHow, LoginFacts, LoginProof, Moment, Phase, Side, Turn};
 use crate::reference::login_error;
 use crate::rules::{Case, Confidence, Evidence, Severity, Verdict, declare_rule};
 
@@ -11,7 +11,7 @@ declare_rule! {
     ///
     /// ## How it is recognised
     /// An ERROR token (18456 and its family) in clear: certain. Encrypted, its shape: one short answer to the
-    /// login, then the client leaves without another word.
+    /// login (or to the client's NTLM message), then the connection ends without another word of the client.
     ///
     /// ## What to do
     /// Look the error up in the server's error log, where 18456 has the state that says why.
@@ -23,10 +23,11 @@ declare_rule! {
 
 declare_rule! {
     /// ## What it means
-    /// The TLS handshake was done, and then the server ended the connection instead of answering the login.
+    /// The server ended the connection when the TLS handshake was done, or instead of answering the login.
     ///
     /// ## How it is recognised
-    /// FIN or RST from the server after the handshake, or after the login, and no answer to it.
+    /// FIN, RST or an alert from the server after the handshake, or after the login (encrypted or in clear), and no
+    /// answer to it. A TLS scanner, which never sends a login, is not meant.
     ///
     /// ## What to do
     /// Read the SQL Server error log of that second (17830, 17832, 17835, 17836, logon triggers).
@@ -42,7 +43,8 @@ declare_rule! {
     /// have waited for it: it was stopped, ran out of time before it began, or found its own reason.
     ///
     /// ## How it is recognised
-    /// FIN or RST from the client between PRELOGIN and the answer to the login, and nothing on the wire explains it.
+    /// FIN or RST from the client after PRELOGIN or its answer, after the handshake, or less than 2 s after its login,
+    /// and nothing on the wire explains it. An end within the handshake is T311, a longer wait a stall.
     ///
     /// ## What to do
     /// Read what the application logged; look for a login timeout that was used up by name lookup or SSPI.
@@ -57,7 +59,8 @@ declare_rule! {
     /// The server ended a session that stood: a KILL, a severe error, a restart, or a fault of its network.
     ///
     /// ## How it is recognised
-    /// Logged in, then FIN or RST from the server first. An ERROR token before it, when readable, says why.
+    /// Logged in, then FIN, RST or TLS close_notify from the server first, with no MARS session closed and no routing
+    /// before it. An ERROR token before it, when readable, says why.
     ///
     /// ## What to do
     /// Read the SQL Server error log of that second; look for KILL, severity 20 and above, and restarts.
@@ -133,20 +136,26 @@ fn readable_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
     }
     let meaning = login_error(error.number);
     let detail = format!(
-        "SQL Server refused the login with error {}, state {}: {}{}",
+        "SQL Server refused the login with error {}, state {}{}: {}.",
         error.number,
         error.state,
-        error.text.trim(),
-        meaning.map_or_else(String::new, |(meaning, _)| format!(" ({meaning})"))
+        meaning.map_or_else(String::new, |(meaning, _)| format!(" ({meaning})")),
+        error.text.trim().trim_end_matches('.')
     );
     let verdict = Verdict::new(Confidence::Certain, detail)
         .application(format!("error {} as the server sent it", error.number))
         .evidence(login_line(connection))
-        .evidence(Evidence::new(error.moment, "server", format!("ERROR {}, class {}", error.number, error.class)))
+        .evidence(Evidence::new(
+            error.moment,
+            "server",
+            format!("ERROR {}, class {}", error.number, error.class),
+        ))
         .rules_out("login-closed-by-server", "the server answered the login", Some(error.moment));
     let verdict = match meaning {
         Some((_, remedy)) => verdict.step(remedy),
-        None => verdict.step("Look the number up in sys.messages and in the server's error log of that second."),
+        None => {
+            verdict.step("Look the number up in sys.messages and in the server's error log of that second.")
+        }
     };
     Some(verdict.group(format!("{} {}", error.number, error.state)))
 }
@@ -158,7 +167,8 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
     let tls13_tickets = connection.tls.client_finished.is_none();
     let gone = !matches!(connection.ended.how, EndedHow::Open);
     let later = connection.tds.turns.last().is_some_and(|turn| turn.side == Side::Client);
-    if connection.phase != Phase::LoginSent || tls13_tickets || !gone || later || answer.bytes >= REFUSAL_LEN {
+    if connection.phase != Phase::LoginSent || tls13_tickets || !gone || later || answer.bytes >= REFUSAL_LEN
+    {
         return None;
     }
     let exchanged = connection.tds.turns.len() > if connection.tds.strict { 4 } else { 2 };
@@ -186,12 +196,19 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
     )
 }
 
+fn login_message(login: &LoginFacts) -> &'static str {
+    if login.legacy { "login from before TDS 7.0" } else { "LOGIN7" }
+}
+
 fn login_line(connection: &ConnectionFacts) -> Option<Evidence> {
     let login = connection.tds.login.as_ref()?;
     let text = match (&login.user_name, login.encrypted) {
         (_, true) => "login, encrypted".to_owned(),
-        (Some(user), _) => format!("LOGIN7 of {user}"),
-        (None, _) => "LOGIN7 with integrated security".to_owned(),
+        (Some(user), _) => format!("{} of {user}", login_message(login)),
+        (None, _) if login.integrated_security => {
+            format!("{} with integrated security", login_message(login))
+        }
+        (None, _) => login_message(login).to_owned(),
     };
     Some(Evidence::new(login.moment, "client", text))
 }
@@ -199,12 +216,23 @@ fn login_line(connection: &ConnectionFacts) -> Option<Evidence> {
 fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let phase = matches!(connection.phase, Phase::HandshakeDone | Phase::LoginSent);
-    let answered = encrypted_answer(connection).is_some_and(|answer| connection.tls.client_finished.is_some() && answer.bytes > 64);
-    if !phase || is_scanner(connection) || !phrase::heard_both(connection) || !phrase::ended_by(connection, Side::Server) || answered || !connection.tds.errors.is_empty() {
+    let answered = encrypted_answer(connection)
+        .is_some_and(|answer| connection.tls.client_finished.is_some() && answer.bytes > 64);
+    if !phase
+        || is_scanner(connection)
+        || !phrase::heard_both(connection)
+        || !phrase::ended_by(connection, Side::Server)
+        || answered
+        || !connection.tds.errors.is_empty()
+    {
         return None;
     }
     let login = connection.tds.login.as_ref().map(|login| login.moment);
-    let when = if login.is_some() { "instead of answering the login" } else { "after the TLS handshake, before the login" };
+    let when = if login.is_some() {
+        "instead of answering the login"
+    } else {
+        "after the TLS handshake, before the login"
+    };
     let unfinished = connection.tls.client_finished.is_none() && connection.tls.client.is_some();
     let mut verdict = Verdict::new(
         if unfinished { Confidence::Likely } else { phrase::closer(case) },
@@ -214,7 +242,10 @@ fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
     .evidence(login_line(connection))
     .evidence(phrase::ending(connection, login.or(connection.tls.client_finished)));
     if unfinished {
-        verdict = verdict.candidate("handshake-closed-by-client", "the client never sent its TLS Finished, and its login came instead");
+        verdict = verdict.candidate(
+            "handshake-closed-by-client",
+            "the client never sent its TLS Finished, and its login came instead",
+        );
     }
     Some(
         verdict
@@ -247,7 +278,9 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     }
     let (after, since): (&str, Option<Moment>) = match connection.phase {
         Phase::Prelogin => ("PRELOGIN", connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment)),
-        Phase::PreloginAnswered => ("the PRELOGIN answer", connection.tds.response.as_ref().map(|response| response.moment)),
+        Phase::PreloginAnswered => {
+            ("the PRELOGIN answer", connection.tds.response.as_ref().map(|response| response.moment))
+        }
         Phase::HandshakeDone => ("the TLS handshake, before its login", connection.tls.client_finished),
         _ => ("its login, before the answer", connection.tds.login.as_ref().map(|login| login.moment)),
     };
@@ -259,10 +292,16 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
         .evidence(since.map(|at| Evidence::new(at, "", after)))
         .evidence(phrase::ending(connection, since));
     if connection.phase == Phase::PreloginAnswered {
-        verdict = verdict.candidate("no-common-tls-version", "a client whose own policy leaves it no TLS version gives up before ClientHello");
+        verdict = verdict.candidate(
+            "no-common-tls-version",
+            "a client whose own policy leaves it no TLS version gives up before ClientHello",
+        );
     }
     if connection.phase == Phase::HandshakeDone {
-        verdict = verdict.candidate("certificate-rejected-by-client", "some clients check the certificate only when the handshake is done");
+        verdict = verdict.candidate(
+            "certificate-rejected-by-client",
+            "some clients check the certificate only when the handshake is done",
+        );
     }
     Some(
         verdict
@@ -287,23 +326,28 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let tds = &connection.tds;
     let by_server = phrase::ended_by(connection, Side::Server) && connection.ended.how != EndedHow::Alert;
-    let reset = connection.tcp.resets.first();
+    // Only the RST that ended it counts: one that follows the server's FIN does not make that FIN harmless.
+    let ending = connection.tcp.resets.iter().find(|reset| Some(reset.moment) == connection.ended.at);
+    let closed_before = connection.tcp.client_fin.is_some_and(|client| Some(client) < connection.ended.at);
     let benign = tds.routing.is_some()
         || tds.mars_closed
-        || reset.is_some_and(|reset| reset.after_peer_fin || reset.after_both_fins);
-    if connection.phase != Phase::LoggedIn || !by_server || benign || !phrase::heard_both(connection) || connection.tcp.client_fin < connection.tcp.server_fin && connection.tcp.client_fin.is_some() {
+        || closed_before
+        || ending.is_some_and(|reset| reset.after_peer_fin || reset.after_both_fins);
+    if connection.phase != Phase::LoggedIn || !by_server || benign || !phrase::heard_both(connection) {
         return None;
     }
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
     let waiting = if owed.is_some() { " while a request waited for its answer" } else { "" };
     let error = tds.errors.last();
-    let why = error.map_or_else(String::new, |error| format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.')));
+    let why = error.map_or_else(String::new, |error| {
+        format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.'))
+    });
     let inferred = tds.logged_in == Some(LoginProof::AnswerLength);
     let confidence = if inferred { Confidence::Likely } else { phrase::closer(case) };
     let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
     Some(
         Verdict::new(confidence, format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))
-            .application("\"A transport-level error has occurred when receiving results from the server\" (10054)")
+            .application(phrase::SESSION_10054)
             .evidence(last.map(|at| Evidence::new(at, "", "last payload")))
             .evidence(phrase::ending(connection, last))
             .step("Read the SQL Server error log of that second: KILL, severity 20 and above, stack dumps, a restart.")
@@ -318,9 +362,16 @@ fn check_redirected(case: &Case<'_>) -> Option<Verdict> {
     Some(
         Verdict::new(
             Confidence::Certain,
-            format!("The server sends logins on to {} port {}; the client closes here and connects there.", routing.host, routing.port),
+            format!(
+                "The server sends logins on to {} port {}; the client closes here and connects there.",
+                routing.host, routing.port
+            ),
         )
-        .evidence(Evidence::new(routing.moment, "server", format!("ENVCHANGE routing to {}:{}", routing.host, routing.port)))
+        .evidence(Evidence::new(
+            routing.moment,
+            "server",
+            format!("ENVCHANGE routing to {}:{}", routing.host, routing.port),
+        ))
         .step("If logins fail after this, open the target's port for the client (Azure SQL: 11000 to 11999).")
         .group(format!("{}:{}", routing.host, routing.port)),
     )
@@ -338,7 +389,7 @@ fn check_plaintext(case: &Case<'_>) -> Option<Verdict> {
             format!("The login of {user} crossed the network unencrypted: its password can be read by anybody on the path."),
         )
         .severity(Severity::Warning)
-        .evidence(Evidence::new(login.moment, "client", "LOGIN7 in clear, with a password"))
+        .evidence(Evidence::new(login.moment, "client", format!("{} in clear, with a password", login_message(login))))
         .step("Let the server encrypt (Force Encryption, or a certificate at all) and the driver ask for it (Encrypt=yes).")
         .step("Change that password.")
         .group(user.to_owned()),

@@ -29,6 +29,8 @@ mod refusal;
 mod registry;
 mod stalled;
 mod syn;
+#[cfg(test)]
+pub(crate) mod tests;
 mod weak_hash_certificate;
 
 pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
@@ -84,44 +86,4 @@ pub static RULES: &[&Rule] = &[
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.code.eq_ignore_ascii_case(name) || rule.slug == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_and_slugs_are_unique() {
-        for (index, rule) in RULES.iter().enumerate() {
-            for other in &RULES[index + 1..] {
-                assert_ne!(rule.code, other.code);
-                assert_ne!(rule.slug, other.slug);
-            }
-        }
-    }
-
-    #[test]
-    fn every_page_has_its_headings_in_order() {
-        for rule in RULES {
-            let at = |heading: &str| rule.explanation.find(heading).unwrap_or_else(|| panic!("{}: {heading}", rule.code));
-            let (means, recognised, todo) =
-                (at("## What it means"), at("## How it is recognised"), at("## What to do"));
-            assert!(means < recognised && recognised < todo, "{}", rule.code);
-            assert!(!rule.title.ends_with('.'), "{}", rule.code);
-        }
-    }
-
-    #[test]
-    fn notes_are_never_errors_and_verdicts_are() {
-        for rule in RULES {
-            assert_eq!(rule.rank == Rank::Note, rule.severity != Severity::Error, "{}", rule.code);
-        }
-    }
-
-    #[test]
-    fn a_rule_is_found_by_code_and_by_slug() {
-        assert_eq!(find("r1").map(|rule| rule.slug), Some("no-common-tls-version"));
-        assert_eq!(find("syn-dropped").map(|rule| rule.code), Some("R6"));
-        assert!(find("R99").is_none());
-    }
 }

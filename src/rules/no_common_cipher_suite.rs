@@ -32,15 +32,19 @@ const INSUFFICIENT_SECURITY: u8 = 71;
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let refusal = Refusal::of(case)?;
-    if matches!(refusal.versions(), Meets::No(_)) {
+    let apart = matches!(refusal.versions(), Meets::No(_));
+    if apart && refusal.alert_code() != Some(INSUFFICIENT_SECURITY) {
         return None;
     }
     let offered = &refusal.hello.offer.cipher_suites;
     let shown = phrase::suites(offered, 3);
     let (confidence, detail) = match (refusal.alert_code(), refusal.suites()) {
         (Some(INSUFFICIENT_SECURITY), _) => (
-            Confidence::Certain,
-            format!("The server found none of the {} offered good enough (alert 71).", phrase::count(offered.len(), "suite")),
+            if apart { Confidence::Likely } else { Confidence::Certain },
+            format!(
+                "The server found none of the {} offered good enough (alert 71).",
+                phrase::count(offered.len(), "suite")
+            ),
         ),
         (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) => (
             Confidence::Likely,
@@ -80,7 +84,10 @@ fn evidence(connection: &ConnectionFacts, refusal: &Refusal<'_>, verdict: Verdic
     let taught = match refusal.suites() {
         Meets::No(at) => Some(phrase::learnt(
             at,
-            format!("ServerHello {} to another client: what this server does choose", refusal.accepted_suites()),
+            format!(
+                "ServerHello {} to another client: what this server does choose",
+                refusal.accepted_suites()
+            ),
         )),
         _ => None,
     };
@@ -99,16 +106,28 @@ fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict
         ),
         _ => verdict,
     };
+    if matches!(refusal.versions(), Meets::No(_)) {
+        return verdict.candidate(
+            "no-common-tls-version",
+            format!(
+                "this server was only ever seen to accept {}, which the client does not offer",
+                refusal.accepted_versions()
+            ),
+        );
+    }
     // With an alert alone, the other things that a server answers with the same alert stay possible.
     if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && refusal.suites() == Meets::Unknown {
         let verdict = verdict
             .candidate("no-common-group", "a server also sends alert 40 when no group is in common")
             .candidate(
                 "no-common-signature-algorithm",
-                "and when it has no certificate that the client's signature algorithms allow",
+                "a server also sends it when it has no certificate that the client's signature algorithms allow",
             );
         return match case.server.accepts.versions.is_empty() {
-            true => verdict.candidate("no-common-tls-version", "some stacks answer a version they refuse with it"),
+            true => verdict.candidate(
+                "no-common-tls-version",
+                "some stacks answer a version that they refuse with it as well",
+            ),
             false => verdict,
         };
     }

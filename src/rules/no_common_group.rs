@@ -9,7 +9,7 @@ declare_rule! {
     ///
     /// ## How it is recognised
     /// The server ends the connection right after ClientHello; the version and a suite offered are among
-    /// those that it was seen to accept, and none of the groups in `supported_groups` is among those that it
+    /// those that it was seen to accept, no alert speaks of something else, and none of the groups in `supported_groups` is among those that it
     /// was seen to use (RFC 8446 4.2.7).
     ///
     /// ## What to do
@@ -22,7 +22,7 @@ declare_rule! {
 
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    let refusal = Refusal::of(case)?;
+    let refusal = Refusal::of(case).filter(Refusal::leaves_open)?;
     let (Meets::Yes(version), Meets::Yes(suite), Meets::No(group)) =
         (refusal.versions(), refusal.suites(), refusal.groups())
     else {

@@ -10,8 +10,8 @@ declare_rule! {
     /// its key exchange would be signed with an algorithm that the client did not offer.
     ///
     /// ## How it is recognised
-    /// The server ends the connection right after ClientHello; version, suite and group offered are among
-    /// those that it was seen to accept, and none of the `signature_algorithms` is among those that it was
+    /// The server ends the connection right after ClientHello, no alert speaks of something else, version and suite
+    /// offered are among those that it was seen to accept, a group is not known to lack, and none of the `signature_algorithms` is among those that it was
     /// seen to sign with (RFC 8446 4.2.3, RFC 5246 7.4.1.4.1). Or the client leaves right after a
     /// ServerKeyExchange signed with a scheme that it did not offer.
     ///
@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
 
 fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    let refusal = Refusal::of(case)?;
+    let refusal = Refusal::of(case).filter(Refusal::leaves_open)?;
     let (Meets::Yes(version), Meets::Yes(suite), Meets::No(scheme)) =
         (refusal.versions(), refusal.suites(), refusal.signatures())
     else {
@@ -70,7 +70,9 @@ fn refused_by_client(case: &Case<'_>) -> Option<Verdict> {
     if !died || chosen.version != ProtocolVersion::TLS12 || hello.truncated || offered.contains(&scheme) {
         return None;
     }
-    let detail = format!("The server signs its key exchange with {scheme}, which the client did not offer; the client left.");
+    let detail = format!(
+        "The server signs its key exchange with {scheme}, which the client did not offer, and the client left."
+    );
     Some(
         Verdict::new(Confidence::Likely, detail)
             .application(PRE_LOGIN_10054)

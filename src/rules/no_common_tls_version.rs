@@ -15,11 +15,12 @@ declare_rule! {
     /// (`protocol_version`, then it is certain), by another alert, or, as Schannel does, by FIN or RST without
     /// a word. Without alert 70 the client's versions are compared with those that this server was seen to
     /// choose for others; failing that, a client that offers nothing newer than TLS 1.1 is likely refused for
-    /// it. The other way round, ServerHello names a version that the client did not offer, or the client
+    /// it, and one that offers nothing older than TLS 1.2 by a SQL Server build that does not speak it. Alert 86
+    /// refuses a client that fell back to an older version (RFC 7507). The other way round, ServerHello names a version that the client did not offer, or the client
     /// answers ServerHello with alert 70 (RFC 8446 4.1.3, 6.2).
     ///
     /// ## What to do
-    /// Update the older end: a driver that speaks TLS 1.2, a SQL Server build with TLS 1.2 support, a .NET
+    /// Update the older end: a driver that speaks TLS 1.2, a SQL Server build with TLS 1.2 support, .NET
     /// Framework 4.6.2 or newer. Enabling an old version again (SCHANNEL\Protocols) is a stop-gap.
     pub(super) static RULE = {
         code: "R1", slug: "no-common-tls-version", title: "No TLS version in common", since: "0.1.0",
@@ -52,15 +53,19 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
         ),
         (Some(PROTOCOL_VERSION), _) => (
             Confidence::Certain,
-            format!("The client offers {offered}; the server refused the version with alert 70 (protocol_version)."),
+            format!(
+                "The client offers {offered}; the server refused the version with alert 70 (protocol_version)."
+            ),
             None,
         ),
         (Some(INAPPROPRIATE_FALLBACK), _) => (
             Confidence::Likely,
-            format!("The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused it."),
+            format!(
+                "The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused it."
+            ),
             None,
         ),
-        (None | Some(40), Meets::No(at)) => (
+        (code, Meets::No(at)) if refusal.leaves_open() && code != Some(71) => (
             Confidence::Likely,
             format!(
                 "The client offers {offered}; this server was only ever seen to accept {} and ended the connection.",
@@ -76,6 +81,14 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
             ),
             None,
         ),
+        (None | Some(40), Meets::Unknown) if !refusal.strict => {
+            let (build, at) = refusal.build_without_tls12()?;
+            let detail = format!(
+                "The client offers {offered}; this build of SQL Server ({build}) does not speak TLS 1.2, and the server \
+                 ended the connection without a ServerHello."
+            );
+            (Confidence::Likely, detail, Some(at))
+        }
         _ => return None,
     };
     Some(with_proof(case, Verdict::new(confidence, detail), taught).group(refusal.group(connection)))
@@ -112,7 +125,12 @@ fn with_proof(case: &Case<'_>, verdict: Verdict, taught: Option<Moment>) -> Verd
     let hello = connection.tls.client.as_ref();
     let accepted = taught.map(|at| {
         let versions = phrase::list(case.server.accepts.versions.keys(), 4);
-        phrase::learnt(at, format!("ServerHello {versions} to another client: what this server does accept"))
+        let text = if versions.is_empty() {
+            "PRELOGIN answer: its build".to_owned()
+        } else {
+            format!("ServerHello {versions} to another client: what this server does accept")
+        };
+        phrase::learnt(at, text)
     });
     let verdict = verdict
         .application(PRE_LOGIN_10054)
@@ -136,7 +154,7 @@ fn rule_out_suite(case: &Case<'_>, verdict: Verdict) -> Verdict {
         ),
         _ => verdict.rules_out(
             "no-common-cipher-suite",
-            "the version is decided before the suite, and the versions do not meet",
+            "the version is decided before the suite, and the version is what was refused",
             Some(refusal.hello.moment),
         ),
     }
@@ -154,8 +172,8 @@ fn remedy(case: &Case<'_>, verdict: Verdict) -> Verdict {
         verdict
             .step(
                 "Update the client so that it offers TLS 1.2: ODBC Driver 17 or 18, OLE DB Driver 18 or 19, .NET Framework \
-                 4.6.2 or newer with TLS 1.2 enabled, JDBC 7 or newer. SQL Server Native Client 10, SQLOLEDB and {SQL \
-                 Server} ODBC never learnt it.",
+                 4.6.2 or newer with TLS 1.2 enabled, a current JDBC driver. Replace SQL Server Native Client 10, SQLOLEDB \
+                 and the {SQL Server} ODBC driver.",
             )
             .step(
                 r"Until then, and only if policy allows, enable the old version on the server: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server, Enabled=1 and DisabledByDefault=0, then restart.",
@@ -163,8 +181,9 @@ fn remedy(case: &Case<'_>, verdict: Verdict) -> Verdict {
     } else {
         verdict
             .step(
-                "Update SQL Server to a build with TLS 1.2 support (2008 SP4 10.0.6547, 2008 R2 SP3 10.50.6542, 2012 SP3, \
-                 2014 SP1 CU5, or any 2016 and newer), and enable TLS 1.2 in SCHANNEL\\Protocols on its machine.",
+                "Update SQL Server to a build with TLS 1.2 support (2008 SP4 10.0.6547, 2008 R2 SP3 10.50.6542, 2012 SP3 \
+                 CU1 11.0.6518, 2014 SP1 CU5 12.0.4439, or any 2016 and newer), and enable TLS 1.2 in SCHANNEL\\Protocols on \
+                 its machine.",
             )
             .step(
                 "Until then the client's policy decides: on Linux MinProtocol in openssl.cnf, on Windows \
@@ -173,4 +192,3 @@ fn remedy(case: &Case<'_>, verdict: Verdict) -> Verdict {
     };
     verdict.step(phrase::schannel_events(connection, "36871, 36874 or 36888 (alert 70)"))
 }
-

@@ -1,6 +1,6 @@
 //! What the path does: devices that reset, and packets that are lost.
 
-use super::phrase::{self, LOGIN_10054, duration};
+use super::phrase::{self, duration};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, HalfFacts, Phase, ResetFact, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 
@@ -10,9 +10,9 @@ declare_rule! {
     /// a load balancer, an intrusion prevention system.
     ///
     /// ## How it is recognised
-    /// The RST that ended it does not fit the host it claims to be from: its TTL differs from that host's other
-    /// packets by more than a routing change explains, or its numbers do not fit and the host goes on. A RST that
-    /// the stacks ignored is no cause.
+    /// The RST that ended it does not fit the host it claims to be from: its TTL (IPv6: hop limit) differs from that
+    /// host's other packets by more than five, more than a change of route explains. A RST that the stacks ignored,
+    /// or that came when the connection was over, is no cause.
     ///
     /// ## What to do
     /// Capture on both sides at once: the side that never sent the RST is innocent. Ask for the device's log.
@@ -27,8 +27,8 @@ declare_rule! {
     /// Packets get lost: one end sends the same segment again and again, is never answered, and gives up.
     ///
     /// ## How it is recognised
-    /// At the end of the connection a segment is unacknowledged that was sent again at least three times in a
-    /// row. When only large segments are lost while small ones pass, a device drops packets above its MTU and
+    /// At the end of the connection payload is unacknowledged, and its sender sent a segment again at least three
+    /// times in a row. When only large segments are lost while small ones pass, a device drops packets above its MTU and
     /// does not say so (black hole).
     ///
     /// ## What to do
@@ -45,7 +45,8 @@ declare_rule! {
     /// something in the path forgot it, or the other end is gone.
     ///
     /// ## How it is recognised
-    /// Logged in, then nothing for at least 30 s, then a RST; or keep-alive probes without an answer at the end.
+    /// Logged in, then no packet for at least 30 s, then a RST in the server's name; or three keep-alive probes or
+    /// more without an answer at the end.
     ///
     /// ## What to do
     /// Find the idle timeout of firewalls and load balancers in the path; let keep-alives be more frequent.
@@ -66,7 +67,8 @@ fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let reset = connection.tcp.resets.iter().find(|reset| !reset.ignored && reset.is_foreign())?;
     // After both sides have closed, or once it was over, it is harmless whoever sent it.
-    let over = connection.ended.at.is_some_and(|at| at < reset.moment) && connection.ended.how != EndedHow::Alert;
+    let over =
+        connection.ended.at.is_some_and(|at| at < reset.moment) && connection.ended.how != EndedHow::Alert;
     if reset.after_both_fins || over {
         return None;
     }
@@ -74,12 +76,12 @@ fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
     let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
     let who = phrase::who(reset.from);
     let detail = format!(
-        "The RST in the name of the {who} has TTL {}, its other packets have {usual}: another machine sent it.",
+        "The RST in the name of the {who} has TTL {}, the {who}'s other packets have {usual}: another machine sent it.",
         reset.ttl
     );
     Some(
         Verdict::new(Confidence::Likely, detail)
-            .application(LOGIN_10054)
+            .application(phrase::forcibly_closed(connection))
             .evidence(Evidence::new(reset.moment, who, format!("RST, TTL {}", reset.ttl)))
             .evidence(last_genuine(connection, reset))
             .step("Capture on the client and on the server at the same time: the end that never sent this RST proves it.")
@@ -92,7 +94,11 @@ fn last_genuine(connection: &ConnectionFacts, reset: &ResetFact) -> Option<Evide
     let half = half(connection, reset.from);
     let handshake = if reset.from == Side::Server { connection.tcp.syn_ack } else { connection.tcp.syn };
     let at = half.last_data.or(handshake).filter(|at| *at != reset.moment)?;
-    Some(Evidence::new(at, phrase::who(reset.from), format!("a packet of the host itself, TTL {}", half.ttl_max?)))
+    Some(Evidence::new(
+        at,
+        phrase::who(reset.from),
+        format!("a packet of the host itself, TTL {}", half.ttl_max?),
+    ))
 }
 
 fn half(connection: &ConnectionFacts, side: Side) -> &HalfFacts {
@@ -129,7 +135,8 @@ fn check_loss(case: &Case<'_>) -> Option<Verdict> {
             half.unacknowledged
         )
     };
-    let confidence = if connection.ended.by == EndedBy::Nobody { Confidence::Likely } else { Confidence::Certain };
+    let confidence =
+        if connection.ended.by == EndedBy::Nobody { Confidence::Likely } else { Confidence::Certain };
     Some(
         Verdict::new(confidence, detail)
             .application(phrase::TIMEOUT)
@@ -151,7 +158,8 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
     }
     let tcp = &connection.tcp;
     let probes = tcp.client.keep_alives_unanswered.max(tcp.server.keep_alives_unanswered);
-    let reset = tcp.resets.iter().find(|reset| !reset.ignored && !reset.after_own_fin && !reset.after_peer_fin);
+    let reset =
+        tcp.resets.iter().find(|reset| !reset.ignored && !reset.after_own_fin && !reset.after_peer_fin);
     let idle = reset.filter(|reset| reset.after_silence >= IDLE && reset.from == Side::Server);
     let dead = probes >= PROBES;
     if idle.is_none() && !dead {
@@ -163,7 +171,9 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
             duration(reset.after_silence),
             phrase::who(reset.from)
         ),
-        None => format!("{probes} keep-alive probes in a row were not answered: the path or the other end is gone."),
+        None => format!(
+            "{probes} keep-alive probes in a row were not answered: the path or the other end is gone."
+        ),
     };
     let quiet = tcp.client.last_data.max(tcp.server.last_data);
     Some(

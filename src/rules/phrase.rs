@@ -1,8 +1,6 @@
 //! How rules put packets into words: the same event reads the same in every finding.
 
-use crate::facts::{
-    AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, ServerFacts, Side, Time,
-};
+use crate::facts::{AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, Phase, ServerFacts, Side, Time};
 use crate::rules::{Case, Confidence, Evidence};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
@@ -14,9 +12,22 @@ pub(super) const PRE_LOGIN_10054: &str = "\"… an error occurred during the pre
 pub(super) const LOGIN_10054: &str = "\"… an error occurred during the login process … An existing connection was forcibly closed by the remote \
      host\" (10054)";
 
+/// What drivers say of a connection that dies in a session (article on intermittent errors).
+pub(super) const SESSION_10054: &str =
+    "\"A transport-level error has occurred when receiving results from the server\" (10054)";
+
 /// What drivers say when nothing answers in time.
 pub(super) const TIMEOUT: &str =
     "\"Connection Timeout Expired\" or \"Login timeout expired\" (258, -2); at the SYN: 10060";
+
+/// What the application sees of a connection that is reset, by how far it got.
+pub(super) fn forcibly_closed(connection: &ConnectionFacts) -> &'static str {
+    match connection.phase {
+        Phase::HandshakeDone | Phase::LoginSent => LOGIN_10054,
+        Phase::LoggedIn => SESSION_10054,
+        _ => PRE_LOGIN_10054,
+    }
+}
 
 /// `client` or `server`.
 pub(super) const fn who(side: Side) -> &'static str {
@@ -47,6 +58,16 @@ pub(super) fn second(time: Time) -> String {
 /// `1 cipher suite`, `18 cipher suites`.
 pub(super) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// `, 3 times`, or nothing for once.
+pub(super) fn times(number: u32) -> String {
+    if number > 1 { format!(", {number} times") } else { String::new() }
+}
+
+/// `1 try`, `3 tries`.
+pub(super) fn tries(number: u32) -> String {
+    if number == 1 { "1 try".to_owned() } else { format!("{number} tries") }
 }
 
 /// Names in a sentence: `a, b and 3 more`.
@@ -86,7 +107,7 @@ pub(super) fn offered_versions(connection: &ConnectionFacts) -> String {
     }
 }
 
-/// The client's build of evidence for its ClientHello.
+/// Evidence of the ClientHello.
 pub(super) fn client_hello(connection: &ConnectionFacts) -> Option<Evidence> {
     let hello = connection.tls.client.as_ref()?;
     let cut = if hello.truncated { ", cut by the capture" } else { "" };
@@ -120,9 +141,8 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         EndedBy::Server => "server",
         EndedBy::Network | EndedBy::Nobody => "",
     };
-    let later = before.map_or_else(String::new, |before| {
-        format!(", {} later", duration(at.time.since(before.time)))
-    });
+    let later =
+        before.map_or_else(String::new, |before| format!(", {} later", duration(at.time.since(before.time))));
     let what = match ended.how {
         EndedHow::Fin => "FIN".to_owned(),
         EndedHow::Reset => "RST".to_owned(),
@@ -132,13 +152,14 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         }
         EndedHow::CloseNotify => "TLS close_notify".to_owned(),
         EndedHow::Icmp => {
-            let reason = connection.tcp.icmp.first().map(|icmp| format!("{} from {}", icmp.reason, icmp.from));
+            let reason =
+                connection.tcp.icmp.first().map(|icmp| format!("{} from {}", icmp.reason, icmp.from));
             format!("ICMP {}", reason.unwrap_or_default())
         }
         EndedHow::Silence | EndedHow::Open => return None,
     };
     let silent = matches!(ended.how, EndedHow::Fin | EndedHow::Reset)
-        && connection.tls.client.is_some()
+        && (Phase::ClientHello..Phase::HandshakeDone).contains(&connection.phase)
         && connection.tls.alerts.is_empty();
     let no_alert = if silent { ", no alert" } else { "" };
     Some(Evidence::new(at, side, format!("{what}{later}{no_alert}")))
@@ -179,16 +200,16 @@ pub(super) fn schannel_events(connection: &ConnectionFacts, events: &str) -> Str
     )
 }
 
-/// How the end is spoken of: `closed it (FIN)`.
+/// How the end is spoken of: `closed the connection (FIN)`.
 pub(super) fn ended_how(connection: &ConnectionFacts) -> &'static str {
     match connection.ended.how {
-        EndedHow::Fin => "closed it (FIN)",
-        EndedHow::Reset => "reset it (RST)",
-        EndedHow::Alert => "refused it with an alert",
-        EndedHow::CloseNotify => "closed it (TLS close_notify)",
+        EndedHow::Fin => "closed the connection (FIN)",
+        EndedHow::Reset => "reset the connection (RST)",
+        EndedHow::Alert => "ended the connection with an alert",
+        EndedHow::CloseNotify => "closed the connection (TLS close_notify)",
         EndedHow::Icmp => "was made to end by an ICMP error",
         EndedHow::Silence => "fell silent",
-        EndedHow::Open => "left it open",
+        EndedHow::Open => "left the connection open",
     }
 }
 
@@ -226,4 +247,56 @@ pub(super) fn closer(case: &Case<'_>) -> Confidence {
 /// A named instant of a server fact, for a line of evidence.
 pub(super) fn learnt(at: Moment, text: impl Into<String>) -> Evidence {
     Evidence::new(at, "server", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_reads_as_its_size_wants() {
+        for (nanoseconds, words) in [
+            (-5, "0 µs"),
+            (999, "0 µs"),
+            (42_000, "42 µs"),
+            (999_999, "999 µs"),
+            (1_000_000, "1.0 ms"),
+            (12_345_678, "12.3 ms"),
+            (999_999_999, "999.9 ms"),
+            (1_000_000_000, "1.0 s"),
+            (21_040_000_000, "21.0 s"),
+            (119_999_999_999, "119.9 s"),
+            (120_000_000_000, "2 min 0 s"),
+            (200_000_000_000, "3 min 20 s"),
+        ] {
+            assert_eq!(duration(nanoseconds), words);
+        }
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        assert_eq!(count(1, "suite"), "1 suite");
+        assert_eq!(count(0, "suite"), "0 suites");
+        assert_eq!(count(18, "cipher suite"), "18 cipher suites");
+        assert_eq!([tries(1), tries(2)], ["1 try", "2 tries"]);
+        assert_eq!([times(0), times(1), times(3)], ["", "", ", 3 times"]);
+    }
+
+    #[test]
+    fn a_long_list_says_how_much_it_leaves_out() {
+        assert_eq!(list(["a", "b"], 2), "a, b");
+        assert_eq!(list(["a", "b", "c", "d"], 2), "a, b and 2 more");
+        assert_eq!(list(Vec::<String>::new(), 2), "");
+    }
+
+    #[test]
+    fn a_suite_is_named_without_what_all_share() {
+        assert_eq!(short_suite(CipherSuite(0xC030)), "ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+        assert_eq!(short_suite(CipherSuite(0xFEFE)), "0xFEFE");
+    }
+
+    #[test]
+    fn a_time_is_said_to_the_second_in_utc() {
+        assert_eq!(second(Time(1_772_331_240_999_999_999)), "2026-03-01 02:14:00 UTC");
+    }
 }

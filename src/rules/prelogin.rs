@@ -7,10 +7,10 @@ use crate::tds::Negotiated;
 
 declare_rule! {
     /// ## What it means
-    /// The server took the TCP connection and ended it before, or right after, answering PRELOGIN.
+    /// The server took the TCP connection and ended it before TLS began.
     ///
     /// ## How it is recognised
-    /// FIN or RST from the server while nothing but PRELOGIN was said. A server that only speaks TDS 8.0 (Force
+    /// FIN or RST from the server before PRELOGIN, instead of the answer to it, or right after the answer. A server that only speaks TDS 8.0 (Force
     /// Strict Encryption) does just that to an older driver; so does one that is shutting down or at its limit.
     ///
     /// ## What to do
@@ -57,10 +57,11 @@ declare_rule! {
     /// begins with PRELOGIN in clear.
     ///
     /// ## How it is recognised
-    /// PRELOGIN in clear is closed at once, at a listener that was seen to complete TLS-first handshakes.
+    /// The server ends the connection on a PRELOGIN in clear, at a listener that was seen to answer ClientHellos
+    /// that come first and never a PRELOGIN in clear.
     ///
     /// ## What to do
-    /// Use a driver with Encrypt=Strict (SqlClient 5.1, ODBC 18.1.2, OLE DB 19.2, JDBC 11.2), or turn Force Strict off.
+    /// Use a driver with Encrypt=Strict (SqlClient 5.1, ODBC 18.1.2.1, OLE DB 19.2, JDBC 11.2 or newer), or turn Force Strict off.
     pub(super) static STRICT_REQUIRED = {
         code: "P205", slug: "strict-tls-required", title: "Server demands TDS 8.0 (strict encryption)",
         since: "0.1.0", severity: Error, rank: Specific, check: Connection(check_strict_required),
@@ -72,8 +73,8 @@ declare_rule! {
     /// The client speaks TDS 8.0 (Encrypt=Strict: TLS first), the server does not know it.
     ///
     /// ## How it is recognised
-    /// A ClientHello comes first and the server, which answers clear PRELOGINs of others, ends the connection, or
-    /// answers in TDS.
+    /// A ClientHello comes first, and the server answers it in TDS, refuses it with alert 120 (ALPN), or ends the
+    /// connection although it answers PRELOGINs of others in clear and no TLS-first handshake of anybody.
     ///
     /// ## What to do
     /// Encrypt=Mandatory for this server; TDS 8.0 needs SQL Server 2022 or later.
@@ -88,14 +89,20 @@ const LONG: i64 = 1_000_000_000;
 
 fn closed_by_server(case: &Case<'_>) -> bool {
     let connection = case.connection;
-    phrase::ended_by(connection, Side::Server) && matches!(connection.ended.how, EndedHow::Fin | EndedHow::Reset)
+    phrase::ended_by(connection, Side::Server)
+        && matches!(connection.ended.how, EndedHow::Fin | EndedHow::Reset)
 }
 
 fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let early = matches!(connection.phase, Phase::Tcp | Phase::Prelogin | Phase::PreloginAnswered);
-    let spoken = connection.tds.recognized || (connection.phase == Phase::Tcp && connection.tcp.syn.is_some());
-    if !early || !spoken || !closed_by_server(case) || connection.tds.other_service.is_some() || !phrase::heard_both(connection)
+    let spoken =
+        connection.tds.recognized || (connection.phase == Phase::Tcp && connection.tcp.syn.is_some());
+    if !early
+        || !spoken
+        || !closed_by_server(case)
+        || connection.tds.other_service.is_some()
+        || !phrase::heard_both(connection)
     {
         return None;
     }
@@ -129,7 +136,10 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
 fn prelogin_line(case: &Case<'_>) -> Option<Evidence> {
     let prelogin = case.connection.tds.prelogin.as_ref()?;
     let setting = prelogin.encryption.map_or_else(String::new, |setting| format!(", {setting}"));
-    let id = prelogin.client_connection_id.as_ref().map_or_else(String::new, |id| format!(", ClientConnectionId {id}"));
+    let id = prelogin
+        .client_connection_id
+        .as_ref()
+        .map_or_else(String::new, |id| format!(", ClientConnectionId {id}"));
     Some(Evidence::new(prelogin.moment, "client", format!("PRELOGIN{setting}{id}")))
 }
 
@@ -161,14 +171,20 @@ fn check_not_tds(case: &Case<'_>) -> Option<Verdict> {
         .evidence(prelogin_line(case))
         .evidence(Evidence::new(other.moment, "server", format!("{}: {shown}", other.service)));
     let verdict = if other.service == "TLS" {
-        verdict.candidate("strict-tls-required", "a TLS alert in answer to PRELOGIN: a server that expects TLS first (TDS 8.0)")
+        verdict.candidate(
+            "strict-tls-required",
+            "a TLS alert in answer to PRELOGIN: a server that expects TLS first (TDS 8.0)",
+        )
     } else {
         verdict
     };
     Some(
         verdict
             .step("Find the right port: SQL Server's error log says \"Server is listening on\".")
-            .step(format!("See what listens there: Get-NetTCPConnection -LocalPort {} -State Listen on the server.", connection.server.port))
+            .step(format!(
+                "See what listens there: Get-NetTCPConnection -LocalPort {} -State Listen on the server.",
+                connection.server.port
+            ))
             .group(other.service.clone()),
     )
 }
@@ -176,8 +192,8 @@ fn check_not_tds(case: &Case<'_>) -> Option<Verdict> {
 fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let fails = connection.tds.encryption == Some(Negotiated::Fails);
-    let left = !matches!(connection.ended.how, EndedHow::Open);
-    if !fails || !left || connection.phase >= Phase::LoggedIn || connection.tls.client.is_some() {
+    let open = connection.ended.how == EndedHow::Open;
+    if !fails || open || connection.phase >= Phase::LoggedIn || connection.tls.client.is_some() {
         return None;
     }
     if !connection.tds.errors.is_empty() {
@@ -185,8 +201,12 @@ fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
     }
     let asked = connection.tds.prelogin.as_ref()?.encryption?;
     let answered = connection.tds.response.as_ref()?.encryption?;
-    let who = if connection.ended.by == EndedBy::Server { "server" } else { "client" };
-    let detail = format!("The client says {asked}, the server {answered}: these cannot meet, and the {who} left.");
+    let left = match connection.ended.by {
+        EndedBy::Server => "the server left",
+        EndedBy::Client => "the client left",
+        EndedBy::Network | EndedBy::Nobody => "nothing more came",
+    };
+    let detail = format!("The client says {asked}, the server {answered}: these cannot meet, and {left}.");
     Some(
         Verdict::new(Confidence::Certain, detail)
             .application("\"The instance of SQL Server you attempted to connect to does not support encryption\" or \"Encryption not supported on the client\"")
@@ -195,7 +215,7 @@ fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
             .evidence(phrase::ending(connection, None))
             .step("If the server says ENCRYPT_NOT_SUP: it has no usable certificate and no encryption; look for 26014, 26015 and 17182 in its error log.")
             .step("If the client says ENCRYPT_NOT_SUP: its driver was built or configured without encryption; enable it, or use another.")
-            .group(format!("{asked} {answered} {who}")),
+            .group(format!("{asked} {answered} {left}")),
     )
 }
 
@@ -209,7 +229,8 @@ fn check_strict_required(case: &Case<'_>) -> Option<Verdict> {
     Some(
         Verdict::new(
             Confidence::Likely,
-            "The client begins with PRELOGIN in clear (TDS 7.x); this server was only seen to take TLS first (TDS 8.0) and closed.",
+            "The client begins with PRELOGIN in clear (TDS 7.x); this server was only ever seen to take TLS first (TDS \
+             8.0), and ended the connection.",
         )
         .application(PRE_LOGIN_10054)
         .evidence(prelogin_line(case))
@@ -225,7 +246,8 @@ fn check_strict_unsupported(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let hello = connection.tls.client.as_ref()?;
     let refused = connection.phase == Phase::ClientHello && phrase::ended_by(connection, Side::Server);
-    let answered_in_tds = connection.tds.strict && connection.tls.server.is_none() && connection.tds.response.is_some();
+    let answered_in_tds =
+        connection.tds.strict && connection.tls.server.is_none() && connection.tds.response.is_some();
     let alert = phrase::fatal_alert(connection, Side::Server).and_then(|alert| alert.description);
     let no_alpn = alert.is_some_and(|description| description.0 == 120);
     let known = case.server.clear_prelogin_answered.filter(|_| case.server.strict_seen.is_none());
@@ -233,21 +255,25 @@ fn check_strict_unsupported(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let (confidence, how) = if answered_in_tds {
-        (Confidence::Certain, "answers in TDS")
+        (Confidence::Certain, "answers in TDS 7.x".to_owned())
+    } else if no_alpn {
+        (
+            Confidence::Likely,
+            "refused it with alert 120: it does not know the protocol tds/8.0 (ALPN)".to_owned(),
+        )
     } else {
-        (Confidence::Likely, phrase::ended_how(connection))
+        let how = phrase::ended_how(connection);
+        (Confidence::Likely, format!("{how}, and answers others that begin with PRELOGIN in clear (TDS 7.x)"))
     };
     Some(
-        Verdict::new(
-            confidence,
-            format!("The client begins with TLS (TDS 8.0, Encrypt=Strict); the server {how}: it speaks TDS 7.x."),
-        )
+        Verdict::new(confidence, format!("The client begins with TLS (TDS 8.0, Encrypt=Strict); the server {how}."))
         .application(PRE_LOGIN_10054)
         .evidence(phrase::client_hello(connection))
+        .evidence(response_line(case))
         .evidence(phrase::ending(connection, Some(hello.moment)))
         .evidence(known.map(|at| Evidence::new(at, "server", "answer to another client's PRELOGIN in clear")))
         .rules_out("no-common-cipher-suite", "the server did not get as far as the suites: it does not take TLS first", Some(hello.moment))
         .step("Set Encrypt=Mandatory (or true) for this server; strict encryption needs SQL Server 2022 or later.")
-        .group(format!("{how}")),
+        .group(how),
     )
 }

@@ -55,6 +55,30 @@ impl<'a> Refusal<'a> {
         self.alert.and_then(|alert| alert.description).map(|description| description.0)
     }
 
+    /// Whether the alert, if there is one, leaves it open what of the offer was refused. Stacks answer any of them
+    /// with 40, 47 (RFC 8446 4.1.1: only 40 and 70 are meant for it) or 80; the others name something else.
+    pub(super) fn leaves_open(&self) -> bool {
+        self.alert.is_none() || matches!(self.alert_code(), Some(40 | 47 | 71 | 80))
+    }
+
+    /// Whether nothing that is offered differs from what the server was seen to accept.
+    pub(super) fn is_like_others(&self) -> bool {
+        let differs = |meets| matches!(meets, Meets::No(_));
+        ![self.versions(), self.suites(), self.groups(), self.signatures()].into_iter().any(differs)
+    }
+
+    /// The client takes nothing older than TLS 1.2, which the server's build does not speak; where its build
+    /// stands. Without `supported_versions` the client may take less, and such a server would answer with less.
+    pub(super) fn build_without_tls12(&self) -> Option<(crate::tds::ProductBuild, Moment)> {
+        let offer = &self.hello.offer;
+        let modern = offer.versions_listed
+            && !offer.versions.is_empty()
+            && offer.versions.iter().all(|version| *version >= ProtocolVersion::TLS12);
+        self.server
+            .build
+            .filter(|(build, _)| modern && crate::reference::supports_tls12(*build) == Some(false))
+    }
+
     /// Do the offered versions meet what the server was seen to choose?
     pub(super) fn versions(&self) -> Meets {
         let offer = &self.hello.offer;

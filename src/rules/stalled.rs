@@ -1,7 +1,7 @@
 //! What was owed and never came, in the handshake, at the login, at PRELOGIN and in a session.
 
 use super::phrase::{self, TIMEOUT};
-use crate::facts::{EndedBy, EndedHow, Owed, Owing, Phase, Side};
+use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Owed, Owing, Phase, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 
 declare_rule! {
@@ -10,8 +10,8 @@ declare_rule! {
     /// hung or starved SQL Server, or a program that listens on the port and waits for something else.
     ///
     /// ## How it is recognised
-    /// PRELOGIN was delivered (acknowledged), and nothing came until the client gave up (15 s and 30 s are driver
-    /// defaults) or the capture ended.
+    /// PRELOGIN was delivered (acknowledged), and nothing came until the client gave up (2 s or more; 15 s and 30 s
+    /// are driver defaults) or the capture ended (4 s or more).
     ///
     /// ## What to do
     /// Check on the server whether SQL Server is busy or hung (scheduler monitor, 17883 to 17888) and what else
@@ -28,8 +28,8 @@ declare_rule! {
     /// it never came.
     ///
     /// ## How it is recognised
-    /// ClientHello or ClientKeyExchange was delivered, and the server was silent until the client gave up or
-    /// the capture ended.
+    /// ClientHello or ClientKeyExchange was delivered, and the server was silent, or sent only a part of its
+    /// handshake, until the client gave up (2 s or more) or the capture ended (4 s or more).
     ///
     /// ## What to do
     /// Look for a server short of worker threads or entropy, a certificate whose key is on slow hardware, or a
@@ -46,7 +46,8 @@ declare_rule! {
     /// a logon trigger, no worker thread).
     ///
     /// ## How it is recognised
-    /// The login was delivered, and nothing came until the client gave up or the capture ended.
+    /// The login (with Windows authentication: the client's last message of it) was delivered, and nothing came
+    /// until the client gave up (2 s or more) or the capture ended (4 s or more).
     ///
     /// ## What to do
     /// Query the connectivity ring buffer (sys.dm_os_ring_buffers, RING_BUFFER_CONNECTIVITY): it splits the
@@ -63,8 +64,8 @@ declare_rule! {
     /// hangs.
     ///
     /// ## How it is recognised
-    /// The client's last message was delivered, and the server was silent for at least 4 s until the client gave
-    /// up or the capture ended.
+    /// The client's last message in a session that stands was delivered, and the server was silent for at least
+    /// 4 s, until the client gave up or the capture ended.
     ///
     /// ## What to do
     /// Look for blocking and long queries of that moment (sys.dm_exec_requests, blocked process report).
@@ -77,6 +78,9 @@ declare_rule! {
 /// A client that closes after waiting this long has given up; sooner, it had its own reasons. Login timeouts
 /// are set in whole seconds and seldom to one.
 pub(super) const GAVE_UP: i64 = 2_000_000_000;
+
+/// What drivers say when a command is not answered in time (CommandTimeout).
+const COMMAND_TIMEOUT: &str = "\"Execution Timeout Expired\" or \"Query timeout expired\" (-2, HYT00)";
 
 /// What the server owes, when it was waited for in vain.
 fn waited_for(case: &Case<'_>, phases: &[Phase], least: i64) -> Option<Owed> {
@@ -92,21 +96,28 @@ fn waited_for(case: &Case<'_>, phases: &[Phase], least: i64) -> Option<Owed> {
 
 fn verdict(case: &Case<'_>, owed: &Owed, asked: &str, missing: &str) -> Verdict {
     let connection = case.connection;
+    let line = Evidence::new(owed.since, "client", format!("{asked}, acknowledged by the server's TCP"));
+    let detail = detail(connection, owed, &format!("{asked} was delivered, and {missing} did not come"));
+    Verdict::new(Confidence::Certain, detail)
+        .application(TIMEOUT)
+        .evidence(line)
+        .evidence(phrase::ending(connection, Some(owed.since)))
+        .rules_out(
+            "network-loss",
+            "the server's TCP acknowledged what the client sent",
+            connection.tcp.server.last.filter(|last| *last > owed.since),
+        )
+        .group(format!("{missing} {:?}", connection.ended.how))
+}
+
+/// What is missing, for how long, and how it ended.
+fn detail(connection: &ConnectionFacts, owed: &Owed, missing: &str) -> String {
     let end = if connection.ended.how == EndedHow::Silence {
         "the capture ends without it".to_owned()
     } else {
         format!("the client then {}", phrase::ended_how(connection))
     };
-    let detail = format!(
-        "{asked} was delivered, and {missing} did not come within {}: {end}.",
-        phrase::duration(owed.waited)
-    );
-    Verdict::new(Confidence::Certain, detail)
-        .application(TIMEOUT)
-        .evidence(Evidence::new(owed.since, "client", format!("{asked}, acknowledged by the server's TCP")))
-        .evidence(phrase::ending(connection, Some(owed.since)))
-        .rules_out("network-loss", "the server's TCP acknowledged what the client sent", connection.tcp.server.last.map(|last| last))
-        .group(format!("{missing} {:?}", connection.ended.how))
+    format!("{missing} within {}: {end}.", phrase::duration(owed.waited))
 }
 
 fn check_prelogin(case: &Case<'_>) -> Option<Verdict> {
@@ -122,15 +133,30 @@ fn check_prelogin(case: &Case<'_>) -> Option<Verdict> {
 fn check_handshake(case: &Case<'_>) -> Option<Verdict> {
     let phases = [Phase::ClientHello, Phase::ServerHello, Phase::Certificate, Phase::KeyExchange];
     let owed = waited_for(case, &phases, GAVE_UP)?;
-    let (asked, missing) = match owed.what {
-        Owing::ServerFinished => ("The client's key exchange", "the server's Finished"),
-        _ => ("ClientHello", "ServerHello"),
+    let verdict = match (owed.what, case.connection.phase) {
+        (Owing::ServerFinished, _) => {
+            verdict(case, &owed, "The client's key exchange", "the server's Finished")
+        }
+        (_, Phase::ClientHello) => verdict(case, &owed, "ClientHello", "ServerHello"),
+        _ => halfway(case.connection, &owed),
     };
     Some(
-        verdict(case, &owed, asked, missing)
+        verdict
             .step("On the server: is it short of worker threads at that time (error log 17883 to 17888, high CPU, blocking)?")
             .step("Is the certificate's key in an HSM or behind a service that hangs? Look at Schannel and CAPI2 events."),
     )
+}
+
+/// ServerHello came, and what must follow it did not.
+fn halfway(connection: &ConnectionFacts, owed: &Owed) -> Verdict {
+    let missing = "The server sent ServerHello, and the rest of the server's handshake did not come";
+    let last = connection.tcp.server.last_data.unwrap_or(owed.since);
+    Verdict::new(Confidence::Certain, detail(connection, owed, missing))
+        .application(TIMEOUT)
+        .evidence(Evidence::new(last, "server", "ServerHello, the last that came of its handshake"))
+        .evidence(phrase::ending(connection, Some(owed.since)))
+        .candidate("network-loss", "the rest of it may have been lost on the way")
+        .group(format!("halfway {:?}", connection.ended.how))
 }
 
 fn check_login(case: &Case<'_>) -> Option<Verdict> {
@@ -151,6 +177,7 @@ fn check_session(case: &Case<'_>) -> Option<Verdict> {
     let verdict = verdict(case, &owed, "A request", "an answer").evidence(line);
     Some(
         Verdict { confidence: Confidence::Likely, ..verdict }
+            .application(COMMAND_TIMEOUT)
             .step("Look for blocking and long queries at that time: sys.dm_exec_requests, sys.dm_os_waiting_tasks, the blocked process report.")
             .step("If the query is meant to take that long, raise the client's command timeout (CommandTimeout, 30 s by default)."),
     )

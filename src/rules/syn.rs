@@ -14,7 +14,7 @@ declare_rule! {
     /// ## How it is recognised
     /// A SYN is answered by RST, or never, while the same address and port accepts another SYN within 30 s. The
     /// server's PRELOGIN answer tells its version: from 15.x (2019) on a dispatcher pool accepts logins, which
-    /// speaks against starvation inside SQL Server.
+    /// speaks against starvation inside SQL Server. A port that is used anew is not meant (N106).
     ///
     /// ## What to do
     /// SQL Server 2019 or later; until then look for what keeps the schedulers busy (blocking, MAXDOP, slow I/O)
@@ -76,8 +76,8 @@ declare_rule! {
     /// The client used a port anew whose last connection the server still remembers.
     ///
     /// ## How it is recognised
-    /// A SYN on a 4-tuple whose earlier connection had not ended, or ended just before: the server answers with a
-    /// challenge ACK of the old connection (RFC 5961 4.2) or with RST, and the client gives up.
+    /// A SYN on a 4-tuple whose earlier connection had not ended, or ended less than two minutes before: the server
+    /// answers with a challenge ACK of the old connection (RFC 5961 4.2), or, when that had not ended, with RST.
     ///
     /// ## What to do
     /// Widen the client's range of ephemeral ports, pool connections, and look for devices that rewrite ports.
@@ -109,60 +109,76 @@ fn unanswered(case: &Case<'_>) -> bool {
         && connection.ended.how == EndedHow::Silence
 }
 
+/// The listener accepts another SYN near this one.
+fn accepts_others(case: &Case<'_>) -> bool {
+    case.connection.tcp.syn.is_some_and(|syn| case.server.accepted_near(syn.time).is_some())
+}
+
 fn check_dropped(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let syn = connection.tcp.syn?;
     let near = case.server.accepted_near(syn.time)?;
     let refused = refused(connection);
-    if refused.is_none() && !unanswered(case) {
+    if refused.is_none() && !unanswered(case) || check_reuse(case).is_some() {
         return None;
     }
     let what = match refused {
         Some(_) => "refused with RST".to_owned(),
-        None => format!("never answered ({} tries)", connection.tcp.syns),
+        None => format!("never answered ({})", phrase::tries(connection.tcp.syns)),
     };
     let pool = case.server.build.as_ref().map(|(build, _)| has_login_dispatcher_pool(*build));
     let version = match pool {
         Some(false) => " Its version is one whose login thread can be starved (2017 or older).",
-        Some(true) => " Its version has the login dispatcher pool (2019 or newer), so look at the backlog and the path first.",
+        Some(true) => {
+            " Its version has the login dispatcher pool (2019 or newer), so look at the backlog and the path first."
+        }
         None => "",
     };
     let detail = format!(
         "SYNs to {} are {what} while the same listener accepts others within 30 s.{version}",
         phrase::server_name(case.server)
     );
-    let lost = if refused.is_some() { "N103" } else { "N104" };
     let verdict = Verdict::new(Confidence::Likely, detail)
         .application("10060 or \"Connection Timeout Expired\" when SYNs are dropped, 10061 when refused")
         .evidence(syn_line(connection))
         .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
         .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
-    let verdict = if lost == "N103" {
+    let verdict = if refused.is_some() {
         verdict.rules_out("port-closed", "the listener accepts other connections", Some(near))
     } else {
-        verdict
-            .rules_out("host-silent", "the host accepts other connections", Some(near))
-            .candidate("network-loss", "if the capture was taken at the client, the SYNs may have been lost on the way")
+        verdict.rules_out("host-silent", "the host accepts other connections", Some(near)).candidate(
+            "network-loss",
+            "if the capture was taken at the client, the SYNs may have been lost on the way",
+        )
     };
-    Some(
-        verdict
-            .step("Find the burst: how many connections a second arrive, and from whom (pooling off?).")
-            .step("On the server: is the error log full of 17883 to 17888 or slow I/O (833) at that time? Reduce blocking and MAXDOP.")
-            .step("SQL Server 2019 and later accept logins with a dispatcher pool: upgrade when starvation is confirmed.")
-            .group(if refused.is_some() { "refused" } else { "unanswered" }),
-    )
+    let verdict = verdict
+        .step("Find the burst: how many connections a second arrive, and from whom (pooling off?).")
+        .step("On the server: is the error log full of 17883 to 17888 or slow I/O (833) at that time? Reduce blocking and MAXDOP.");
+    let verdict = if pool == Some(true) {
+        verdict.step("Compare a capture taken on the server: SYNs that arrive there and stay unanswered fill its backlog, the others are lost on the way.")
+    } else {
+        verdict.step("SQL Server 2019 and later accept logins with a dispatcher pool: upgrade when starvation is confirmed.")
+    };
+    Some(verdict.group(if refused.is_some() { "refused" } else { "unanswered" }))
 }
 
 fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let reset = refused(connection)?;
-    let detail = format!(
-        "{} refuses every connection: nothing listens on port {}.",
-        connection.server.ip, connection.server.port
-    );
+    if accepts_others(case) {
+        return None;
+    }
     let accepted = case.server.accepted.first();
+    let (ip, port) = (connection.server.ip, connection.server.port);
+    let detail = match accepted {
+        None => format!("{ip} refuses every connection: nothing listens on port {port}."),
+        Some(_) => format!("{ip} refuses the connection: nothing listens on port {port} at that time."),
+    };
     let mut verdict = Verdict::new(Confidence::Likely, detail)
-        .candidate("reset-by-middlebox", "a firewall may refuse in the host's name: compare the TTL with other packets of the host")
+        .candidate(
+            "reset-by-middlebox",
+            "a firewall may refuse in the host's name: compare the TTL with other packets of the host",
+        )
         .application("\"No connection could be made because the target machine actively refused it\" (10061)")
         .evidence(syn_line(connection))
         .evidence(Evidence::new(reset.moment, "server", "RST in answer to the SYN"));
@@ -181,19 +197,24 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
 
 fn check_silent(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    if !unanswered(case) {
+    if !unanswered(case) || accepts_others(case) {
         return None;
     }
-    let waited = connection.owed.map_or(0, |owed| owed.waited);
-    let detail = format!(
-        "{} does not answer: {} SYNs to port {} in {}, not one answer.",
-        connection.server.ip,
-        connection.tcp.syns,
-        connection.server.port,
-        duration(waited)
-    );
+    let (ip, port) = (connection.server.ip, connection.server.port);
+    let detail = match (connection.tcp.syn, connection.tcp.last_syn) {
+        (Some(first), Some(last)) => format!(
+            "{ip} does not answer: {} SYNs to port {port} within {}, and no answer.",
+            connection.tcp.syns,
+            duration(last.time.since(first.time))
+        ),
+        _ => format!(
+            "{ip} does not answer: a SYN to port {port}, and no answer within {}.",
+            duration(connection.owed.map_or(0, |owed| owed.waited))
+        ),
+    };
     let accepted = case.server.accepted.first();
-    let confidence = if accepted.is_none() && connection.tcp.syns > 1 { Confidence::Certain } else { Confidence::Likely };
+    let confidence =
+        if accepted.is_none() && connection.tcp.syns > 1 { Confidence::Certain } else { Confidence::Likely };
     let mut verdict = Verdict::new(confidence, detail)
         .application(TIMEOUT)
         .evidence(syn_line(connection))
@@ -224,7 +245,10 @@ fn check_unreachable(case: &Case<'_>) -> Option<Verdict> {
             .evidence(syn_line(connection))
             .evidence(Evidence::new(icmp.moment, "", format!("ICMP {} from {}", icmp.reason, icmp.from)))
             .rules_out("port-closed", "a device answers by ICMP, not the port by RST", Some(icmp.moment))
-            .step(format!("Ask who runs {}: it drops or cannot route what goes to {}.", icmp.from, connection.server))
+            .step(format!(
+                "Ask who runs {}: it drops or cannot route what goes to {}.",
+                icmp.from, connection.server
+            ))
             .group(format!("{} {}", icmp.from, icmp.reason)),
     )
 }
@@ -259,6 +283,6 @@ fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
 
 fn syn_line(connection: &ConnectionFacts) -> Option<Evidence> {
     let times = connection.tcp.syns;
-    let text = if times > 1 { format!("SYN, {times} times") } else { "SYN".to_owned() };
+    let text = format!("SYN{}", phrase::times(times));
     connection.tcp.syn.map(|at| Evidence::new(at, "client", text))
 }

@@ -10,9 +10,10 @@ declare_rule! {
     /// certificate that SQL Server generates for itself (`SSL_Self_Signed_Fallback`) is not affected.
     ///
     /// ## How it is recognised
-    /// The Certificate message (TLS 1.2 and older) holds such a signature, on the leaf or in the chain, and the
-    /// handshake dies at or after it. It is the stronger when the client's `signature_algorithms` lack the
-    /// algorithm. While handshakes complete it is a warning.
+    /// The Certificate message (TLS 1.2 and older) holds such a signature, or one with MD2 or MD4, on the leaf or in
+    /// the chain, and the client ends the connection after it, before any login, without an alert that speaks of
+    /// something else. The client's `signature_algorithms` must lack the algorithm, or the hash be MD5 or older, which
+    /// no current client verifies. While handshakes complete it is a warning.
     ///
     /// ## What to do
     /// Replace the certificate by one with a SHA-256 signature all the way up, and restart SQL Server.
@@ -34,7 +35,8 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
     let about_certificate = alert.is_none_or(|description| matches!(description.0, 40 | 42..=48 | 51));
     if refused && explains && about_certificate {
-        let confidence = if weak.refused_by_offer || alert.is_some() { Confidence::Likely } else { Confidence::Possible };
+        let confidence =
+            if weak.refused_by_offer || alert.is_some() { Confidence::Likely } else { Confidence::Possible };
         return Some(verdict(case, &weak, confidence));
     }
     if connection.phase >= Phase::HandshakeDone && !refused {
@@ -46,8 +48,13 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return Some(
             with_evidence(case, &weak, Verdict::new(Confidence::Certain, detail))
                 .severity(Severity::Warning)
-                .step("Replace the certificate by one signed with SHA-256 before a hardening does it for you.")
-                .group(format!("works {} {}", weak.certificate.subject, weak.certificate.signature_algorithm)),
+                .step(
+                    "Replace the certificate by one signed with SHA-256 before a hardening does it for you.",
+                )
+                .group(format!(
+                    "works {} {}",
+                    weak.certificate.subject, weak.certificate.signature_algorithm
+                )),
         );
     }
     None
@@ -70,9 +77,11 @@ fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) ->
         weak.certificate.signature_algorithm,
         phrase::ended_how(connection)
     );
-    let mut verdict = with_evidence(case, weak, Verdict::new(confidence, detail)).application(PRE_LOGIN_10054);
+    let mut verdict =
+        with_evidence(case, weak, Verdict::new(confidence, detail)).application(PRE_LOGIN_10054);
     for defect in certificate::defects(connection) {
-        verdict = verdict.candidate("certificate-rejected-by-client", format!("the certificate is also {defect}"));
+        verdict =
+            verdict.candidate("certificate-rejected-by-client", format!("the certificate is also {defect}"));
     }
     verdict
         .step("Issue a new certificate with a SHA-256 signature (the whole chain up to the root), server authentication, the server's full name.")
@@ -84,7 +93,8 @@ fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) ->
 fn with_evidence(case: &Case<'_>, weak: &WeakSignature<'_>, verdict: Verdict) -> Verdict {
     let connection = case.connection;
     let at = connection.tls.certificate.as_ref().map(|certificate| certificate.moment);
-    let line = at.map(|at| phrase::learnt(at, format!("Certificate: {}", certificate::describe(weak.certificate))));
+    let line =
+        at.map(|at| phrase::learnt(at, format!("Certificate: {}", certificate::describe(weak.certificate))));
     verdict
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::server_hello(connection))

@@ -1,0 +1,216 @@
+//! What a finished connection teaches about its server.
+
+use crate::analysis::learning::{
+    count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server,
+};
+use crate::facts::{Endpoint, LoadWindow, LoginCounts, ServerFacts, Side, Time};
+use crate::rules::tests::case::*;
+use crate::tds::EncryptionSetting as E;
+use crate::tls::{NamedGroup, ProtocolVersion, SignatureScheme};
+
+fn taught(connections: impl IntoIterator<Item = Connection>) -> ServerFacts {
+    let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
+    for connection in connections {
+        learn_transport(&mut server, &connection.facts);
+        if connection.facts.tds.recognized {
+            learn_dialogue(&mut server, &connection.facts);
+        }
+    }
+    server
+}
+
+/// A connection whose SYN was sent that many seconds after [`START`], accepted or refused.
+fn at(seconds: i64, accepted: bool) -> Connection {
+    let connection = Connection::syn();
+    let connection = if accepted { connection.syn_ack() } else { connection.reset(Side::Server) };
+    connection.with(|facts| facts.tcp.syn.as_mut().unwrap().time = Time(START + seconds * SECOND))
+}
+
+#[test]
+fn a_handshake_teaches_version_suite_group_scheme_build_and_certificate() {
+    let session = Connection::in_session();
+    let hello = session.facts.tls.server.clone().unwrap();
+    let server = taught([session, Connection::numbered(2).until_session()]);
+    let accepts = &server.accepts;
+    assert_eq!(accepts.versions.keys().copied().collect::<Vec<_>>(), [ProtocolVersion::TLS12]);
+    assert_eq!(accepts.suites.keys().copied().collect::<Vec<_>>(), [ECDHE_GCM]);
+    assert_eq!(accepts.groups.keys().copied().collect::<Vec<_>>(), [NamedGroup::SECP256R1]);
+    assert_eq!(accepts.signatures.keys().copied().collect::<Vec<_>>(), [SignatureScheme::RSA_PKCS1_SHA256]);
+    let version = accepts.versions[&ProtocolVersion::TLS12];
+    assert_eq!((version.count, version.first), (2, hello.moment));
+    assert_eq!(server.build.unwrap().0, build(15, 0, 4123));
+    assert_eq!(server.largest_hello.unwrap().0, 300);
+    assert!(server.spoke_tds.is_some() && server.clear_prelogin_answered.is_some());
+    assert!(server.strict_seen.is_none());
+}
+
+#[test]
+fn a_refused_hello_teaches_nothing_of_what_is_accepted() {
+    let server = taught([Connection::offering(modern()).fin(Side::Server)]);
+    assert_eq!(server.accepts, crate::facts::Accepts::default());
+    assert!(server.largest_hello.is_none());
+    assert!(server.spoke_tds.is_some(), "it answered PRELOGIN");
+}
+
+#[test]
+fn the_order_in_which_connections_end_does_not_matter() {
+    let connections = [
+        Connection::numbered(1).until_session(),
+        Connection::numbered(2)
+            .until_offering(modern())
+            .server_hello(ProtocolVersion::TLS12, DHE_GCM)
+            .fin(Side::Client),
+        Connection::numbered(3).retried(2).silence(21),
+        Connection::numbered(4).until_session(),
+    ];
+    let forwards = taught(connections.clone());
+    let backwards = taught(connections.into_iter().rev());
+    assert_eq!(forwards, backwards);
+    assert_eq!(forwards.certificate.unwrap().moment.at.frame / 100, 4, "the last that was seen");
+}
+
+#[test]
+fn tls_first_is_strict() {
+    let strict = Connection::strict(modern()).server_hello(ProtocolVersion::TLS12, ECDHE_GCM);
+    let server = taught([strict]);
+    assert!(server.strict_seen.is_some() && server.clear_prelogin_answered.is_none());
+}
+
+#[test]
+fn dhe_handshakes_count_by_client_and_prime() {
+    let key = |id, bits| {
+        Connection::numbered(id)
+            .until_offering(modern())
+            .server_hello(ProtocolVersion::TLS12, DHE_GCM)
+            .server_key_dhe(bits)
+            .hello_done()
+            .client_key(bits / 8)
+            .finished()
+    };
+    let short = |connection: Connection| {
+        connection.with(|facts| facts.tls.client_key.as_mut().unwrap().public_short = true)
+    };
+    let server = taught([
+        key(1, 2048).server_finished(),
+        short(key(2, 2048)).fin(Side::Server),
+        short(key(3, 2048)).server_finished(),
+        key(4, 1024).fin(Side::Server),
+        Connection::numbered(5).until_secured(),
+        Connection::numbered(6).until_certified(good_certificate()).client_key(65).finished().fin(Side::Server),
+        Connection::numbered(7).until_certified(good_certificate()).fin(Side::Client),
+    ]);
+    let long = &server.dhe[&(CLIENT, 2048)];
+    assert_eq!((long.handshakes, long.failed, long.short_values, long.failed_short), (3, 1, 2, 1));
+    assert_eq!(
+        long.failures.iter().map(|failure| (failure.connection, failure.short)).collect::<Vec<_>>(),
+        [(2, true)]
+    );
+    assert!((long.probability - 1.0 / 256.0).abs() < 1e-12);
+    assert_eq!((server.dhe[&(CLIENT, 1024)].handshakes, server.dhe[&(CLIENT, 1024)].failed), (1, 1));
+    assert_eq!(server.other_handshakes[&CLIENT], (2, 1), "one never came to the key exchange");
+}
+
+#[test]
+fn syns_are_counted_by_second_and_outcome() {
+    let unanswered = Connection::syn().retried(2).silence(21);
+    let server = taught([at(10, true), at(10, true), at(10, false), at(12, false), unanswered]);
+    let counts = |window: &LoadWindow| {
+        (
+            window.start.0 - START,
+            [window.syns, window.accepted, window.refused, window.unanswered, window.retried],
+        )
+    };
+    assert_eq!(
+        server.load.iter().map(counts).collect::<Vec<_>>(),
+        [(SECOND, [1, 0, 0, 1, 2]), (10 * SECOND, [3, 2, 1, 0, 0]), (12 * SECOND, [1, 0, 1, 0, 0])]
+    );
+    assert!(server.load.iter().all(|window| window.seconds == 1));
+}
+
+#[test]
+fn windows_double_when_there_are_too_many_and_lose_nothing() {
+    let seconds = 5000;
+    let server = taught((0..seconds).map(|second| at(second, second % 2 == 0)));
+    assert!(server.load.len() <= 512, "{}", server.load.len());
+    // 5000 s in at most 512 windows: 16 s each.
+    assert!(server.load.iter().all(|window| window.seconds == 16 && window.start.0 % (16 * SECOND) == 0));
+    assert!(server.load.is_sorted_by_key(|window| window.start));
+    let sum = |of: fn(&LoadWindow) -> u64| server.load.iter().map(of).sum::<u64>();
+    assert_eq!(
+        (sum(|window| window.syns), sum(|window| window.accepted), sum(|window| window.refused)),
+        (5000, 2500, 2500)
+    );
+    for window in &server.load {
+        let first = window.first_accepted.unwrap().time.since(window.start);
+        assert!((0..16 * SECOND).contains(&first), "{first}");
+    }
+}
+
+#[test]
+fn windows_far_apart_and_times_at_the_limits_end() {
+    let sparse = taught((0..2000).map(|hour| at(hour * 3600, true)));
+    assert!(sparse.load.len() <= 512);
+    let edge = |time| at(0, true).with(move |facts| facts.tcp.syn.as_mut().unwrap().time = Time(time));
+    let limits = taught([edge(i64::MIN), edge(i64::MAX), edge(0), edge(-1)]);
+    assert_eq!(limits.load.iter().map(|window| window.syns).sum::<u64>(), 4);
+}
+
+#[test]
+fn hours_into_a_busy_capture_the_listener_still_accepts_others() {
+    // 20 hours of a SYN each 50 s: the windows are longer than the 30 s that count as near.
+    let server = taught((0..1440).map(|number| at(number * 50, true)));
+    assert!(server.load.iter().any(|window| window.seconds > 60));
+    for second in [36_000, 36_025, 36_049, 71_950] {
+        assert!(server.accepted_near(Time(START + second * SECOND)).is_some(), "{second}");
+    }
+    assert!(server.accepted_near(Time(START + 71_950 * SECOND + 31 * SECOND)).is_none());
+}
+
+#[test]
+fn a_server_that_is_never_heard_is_known_as_such() {
+    let unheard = Connection::answered().with(|facts| facts.tcp.server.packets = 0);
+    assert_eq!(taught([unheard]).unheard, 1);
+    assert_eq!(taught([Connection::syn().silence(21)]).unheard, 0, "a SYN without an answer is not that");
+    assert_eq!(taught([Connection::in_session()]).unheard, 0);
+}
+
+#[test]
+fn a_reset_of_another_machine_is_remembered() {
+    assert!(taught([Connection::in_session().reset_with_ttl(Side::Server, 50)]).foreign_reset.is_some());
+    assert!(taught([Connection::in_session().reset(Side::Server)]).foreign_reset.is_none());
+}
+
+#[test]
+fn a_probe_opens_and_closes_without_a_byte() {
+    assert!(is_probe(&Connection::accepted().fin(Side::Client).facts));
+    assert!(is_probe(&Connection::accepted().reset(Side::Client).facts));
+    assert!(is_probe(&Connection::accepted().fin(Side::Client).fin(Side::Server).facts));
+    assert!(!is_probe(&Connection::accepted().fin(Side::Server).facts));
+    assert!(!is_probe(&Connection::accepted().reset(Side::Server).facts));
+    assert!(!is_probe(&Connection::accepted().prelogin(E::OFF).fin(Side::Client).facts));
+    assert!(!is_probe(&Connection::syn().reset(Side::Client).facts));
+    assert!(!is_probe(&Connection::accepted().facts), "still open");
+
+    let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
+    learn_probe(&mut server, &Connection::accepted().fin(Side::Client).facts);
+    learn_probe(&mut server, &Connection::accepted().fin(Side::Client).facts);
+    assert_eq!(server.probes[&CLIENT], 2);
+}
+
+#[test]
+fn a_login_counts_as_it_ended() {
+    let counted = |connection: Connection, failed| {
+        let mut counts = LoginCounts::default();
+        count_login(&mut counts, &connection.facts, failed);
+        (counts.attempted, counts.succeeded, counts.failed)
+    };
+    assert_eq!(counted(Connection::in_session(), false), (1, 1, 0));
+    assert_eq!(counted(Connection::logging_in().fin(Side::Server), true), (1, 0, 1));
+    assert_eq!(counted(Connection::in_session().reset(Side::Server), true), (1, 1, 0));
+    assert_eq!(counted(Connection::logging_in(), false), (1, 0, 0));
+    let established = Connection::in_session().with(|facts| {
+        facts.tds.logged_in = Some(crate::facts::LoginProof::EstablishedSession);
+    });
+    assert_eq!(counted(established.clone(), false), (0, 0, 0));
+    assert_eq!(counted(established, true), (1, 1, 0));
+}

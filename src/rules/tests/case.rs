@@ -1,0 +1,109 @@
+//! A rule, what it is asked about, and what every finding must have.
+
+pub(crate) use super::connection::*;
+pub(crate) use super::offers::*;
+pub(crate) use super::server::*;
+use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, ServerFacts};
+use crate::rules::{CaptureCase, Case, Check, Confidence, Verdict, find};
+
+/// What a rule is asked about, and what it should say.
+#[derive(Clone)]
+pub(crate) struct Example {
+    /// The rule.
+    pub(crate) slug: &'static str,
+    /// What happened.
+    pub(crate) name: &'static str,
+    /// How sure it is; `None` when it has nothing to say.
+    pub(crate) expected: Option<Confidence>,
+    /// The facts.
+    pub(crate) subject: Subject,
+}
+
+/// The facts of an example.
+#[derive(Clone)]
+pub(crate) enum Subject {
+    /// A connection and its server.
+    Connection(Box<ConnectionFacts>, Box<ServerFacts>),
+    /// The files, the SQL Browser lookups, the number of TDS connections.
+    Capture(Vec<CaptureFacts>, Vec<BrowserFacts>, u64),
+}
+
+/// The rule speaks, with this confidence.
+pub(crate) fn fires(
+    slug: &'static str,
+    name: &'static str,
+    confidence: Confidence,
+    connection: Connection,
+    server: Server,
+) -> Example {
+    let subject = Subject::Connection(Box::new(connection.facts), Box::new(server.facts));
+    Example { slug, name, expected: Some(confidence), subject }
+}
+
+/// The rule is silent: its neighbour, or health.
+pub(crate) fn silent(
+    slug: &'static str,
+    name: &'static str,
+    connection: Connection,
+    server: Server,
+) -> Example {
+    let subject = Subject::Connection(Box::new(connection.facts), Box::new(server.facts));
+    Example { slug, name, expected: None, subject }
+}
+
+impl Example {
+    /// What the rule says; the first thing, when it says several.
+    pub(crate) fn ask(&self) -> Option<Verdict> {
+        let rule = find(self.slug).unwrap_or_else(|| panic!("no rule {}", self.slug));
+        match (&self.subject, rule.check) {
+            (Subject::Connection(connection, server), Check::Connection(check)) => {
+                check(&Case { connection, server })
+            }
+            (Subject::Capture(captures, browser, connections), Check::Capture(check)) => {
+                let case = CaptureCase { captures, browser, connections: *connections };
+                check(&case).into_iter().next().map(|note| note.verdict)
+            }
+            _ => panic!("{}: {} is not what the rule looks at", self.slug, self.name),
+        }
+    }
+}
+
+/// Asks each rule, and checks what every finding must have.
+pub(crate) fn check(examples: &[Example]) {
+    for example in examples {
+        let verdict = example.ask();
+        let said = verdict.as_ref().map(|verdict| verdict.confidence);
+        assert_eq!(said, example.expected, "{}: {}: {verdict:#?}", example.slug, example.name);
+        if let Some(verdict) = verdict {
+            check_form(example, &verdict);
+        }
+    }
+}
+
+/// A sentence, evidence with frames, a remedy, and causes that `tdscope rule` knows.
+fn check_form(example: &Example, verdict: &Verdict) {
+    let context = format!("{}: {}: {verdict:#?}", example.slug, example.name);
+    assert!(verdict.detail.ends_with('.') || verdict.detail.ends_with(".)"), "{context}");
+    assert!(!verdict.detail.contains("  ") && !verdict.detail.contains(".."), "{context}");
+    assert!(!verdict.evidence.is_empty(), "{context}");
+    for line in &verdict.evidence {
+        assert!(line.moment.at.frame > 0, "{context}");
+        assert!(!line.text.is_empty() && !line.text.contains('\n'), "{context}");
+    }
+    assert!(!verdict.remedy.is_empty(), "{context}");
+    for step in &verdict.remedy {
+        assert!(step.ends_with(['.', '?']), "{step}\n{context}");
+    }
+    let own = [example.slug].into_iter();
+    let others =
+        verdict.ruled_out.iter().map(|out| out.slug).chain(verdict.candidates.iter().map(|c| c.slug));
+    for slug in own.chain(others) {
+        // The one cause that no packet shows and no rule can therefore find.
+        assert!(find(slug).is_some() || slug == "server-certificate-unusable", "{slug}: {context}");
+    }
+    for out in &verdict.ruled_out {
+        assert_ne!(out.slug, example.slug, "{context}");
+        assert!(out.at.is_none_or(|at| at.frame > 0), "{context}");
+        assert!(verdict.candidates.iter().all(|candidate| candidate.slug != out.slug), "{context}");
+    }
+}

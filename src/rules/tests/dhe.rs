@@ -1,0 +1,224 @@
+//! Diffie-Hellman over finite fields: the hazard, the fault, and primes that are too short.
+
+use super::case::*;
+use crate::facts::{DheFacts, Side};
+use crate::rules::Confidence::{self, Certain, Likely, Possible};
+use crate::rules::Severity;
+use crate::tls::ProtocolVersion;
+
+/// A handshake over DHE up to ServerHelloDone.
+fn dhe(bits: u16) -> Connection {
+    Connection::offering(modern())
+        .server_hello(ProtocolVersion::TLS12, DHE_GCM)
+        .certificate(good_certificate())
+        .server_key_dhe(bits)
+        .hello_done()
+}
+
+/// A handshake over DHE up to the client's Finished.
+fn exchanged() -> Connection {
+    dhe(2048).client_key(256).finished()
+}
+
+/// A handshake over ECDHE up to the client's Finished.
+fn exchanged_ecdhe() -> Connection {
+    Connection::certified(good_certificate()).client_key(65).finished()
+}
+
+/// What was seen of the pair: handshakes and how many died.
+fn pair(handshakes: u64, failed: u64) -> Server {
+    Server::modern().dhe(2048, handshakes, failed)
+}
+
+pub(super) fn examples() -> Vec<Example> {
+    [hazard(), fault(), short_primes()].concat()
+}
+
+fn hazard() -> Vec<Example> {
+    const R3: &str = "dhe-suite-hazard";
+    let works = || exchanged().server_finished().login().logged_in();
+    vec![
+        fires(R3, "it works until it does not", Certain, works(), pair(1, 0)),
+        fires(R3, "a healthy loop of thousands", Certain, works(), pair(5000, 0)),
+        fires(
+            R3,
+            "one handshake, closed without ChangeCipherSpec",
+            Possible,
+            exchanged().fin(Side::Server),
+            pair(1, 1),
+        ),
+        silent(R3, "ECDHE has no such fault", Connection::in_session(), Server::modern()),
+        silent(R3, "several of the pair are statistics", exchanged().fin(Side::Server), pair(300, 2)),
+        silent(R3, "RST is not how the fault shows", exchanged().reset(Side::Server), pair(1, 1)),
+        silent(
+            R3,
+            "the server had taken the key",
+            exchanged().with(|facts| facts.tls.server_ccs = facts.tls.client_ccs).fin(Side::Server),
+            pair(1, 1),
+        ),
+        silent(R3, "the client left", exchanged().fin(Side::Client), pair(1, 1)),
+        silent(R3, "it ended before the key exchange", dhe(2048).fin(Side::Server), Server::modern()),
+    ]
+}
+
+fn fault() -> Vec<Example> {
+    const R5: &str = "dhe-leading-zero";
+    let others = |total, failed| {
+        move |server: &mut crate::facts::ServerFacts| {
+            server.other_handshakes.insert(CLIENT, (total, failed));
+        }
+    };
+    vec![
+        fires(R5, "12 of 3000: one in 250", Likely, exchanged().fin(Side::Server), pair(3000, 12)),
+        fires(R5, "2 of 300, RST", Likely, exchanged().reset(Side::Server), pair(300, 2)),
+        fires(R5, "1 of 60", Possible, exchanged().fin(Side::Server), pair(60, 1)),
+        fires(R5, "1 of 60, and bad_record_mac", Likely, exchanged().alert(Side::Server, 20), pair(60, 1)),
+        fires(
+            R5,
+            "the client ends it by decrypt_error",
+            Likely,
+            exchanged().alert(Side::Client, 51),
+            pair(60, 1),
+        ),
+        fires(
+            R5,
+            "20 of 40, and those with a short value, no other",
+            Likely,
+            exchanged().fin(Side::Server),
+            pair(40, 20).short_values(20, 20),
+        ),
+        fires(
+            R5,
+            "1 of 3, the one with a short value",
+            Possible,
+            exchanged().fin(Side::Server),
+            pair(3, 1).short_values(1, 1),
+        ),
+        fires(
+            R5,
+            "other suites do not die",
+            Likely,
+            exchanged().fin(Side::Server),
+            pair(3000, 12).with(others(3000, 0)),
+        ),
+        silent(R5, "half of them die: something else", exchanged().fin(Side::Server), pair(40, 20)),
+        silent(
+            R5,
+            "half of them die, some with a short value",
+            exchanged().fin(Side::Server),
+            pair(40, 20).short_values(5, 3),
+        ),
+        silent(R5, "all of them die", exchanged().fin(Side::Server), pair(40, 40).short_values(40, 40)),
+        silent(R5, "1 of 2 is no rate", exchanged().fin(Side::Server), pair(2, 1)),
+        silent(R5, "2 of 100000 is far too seldom", exchanged().fin(Side::Server), pair(100_000, 2)),
+        silent(
+            R5,
+            "other suites die alike",
+            exchanged().fin(Side::Server),
+            pair(3000, 12).with(others(1000, 4)),
+        ),
+        silent(R5, "ECDHE dies at the same step", exchanged_ecdhe().fin(Side::Server), pair(3000, 12)),
+        silent(R5, "it died before the key exchange", dhe(2048).fin(Side::Server), pair(3000, 12)),
+        silent(R5, "it got through", exchanged().server_finished().login().logged_in(), pair(3000, 12)),
+        silent(
+            R5,
+            "the failures are of another prime",
+            exchanged().fin(Side::Server),
+            Server::modern().dhe(1024, 3000, 12),
+        ),
+    ]
+}
+
+fn short_primes() -> Vec<Example> {
+    const T304: &str = "dh-group-too-small";
+    vec![
+        fires(T304, "512 bits, FIN", Certain, dhe(512).fin(Side::Client), Server::unknown()),
+        fires(T304, "1024 bits, FIN", Likely, dhe(1024).fin(Side::Client), Server::unknown()),
+        fires(T304, "1024 bits, alert 40", Certain, dhe(1024).alert(Side::Client, 40), Server::unknown()),
+        fires(T304, "1024 bits, alert 71", Certain, dhe(1024).alert(Side::Client, 71), Server::unknown()),
+        silent(T304, "2048 bits", dhe(2048).fin(Side::Client), Server::unknown()),
+        silent(T304, "the server left", dhe(1024).fin(Side::Server), Server::unknown()),
+        silent(T304, "the client went on", dhe(1024).client_key(128).fin(Side::Client), Server::unknown()),
+        silent(
+            T304,
+            "alert 48 is about the certificate",
+            dhe(1024).alert(Side::Client, 48),
+            Server::unknown(),
+        ),
+        silent(
+            T304,
+            "a curve",
+            Connection::certified(good_certificate()).fin(Side::Client),
+            Server::unknown(),
+        ),
+    ]
+}
+
+#[test]
+fn the_hazard_the_fault_and_the_short_prime_are_told_apart() {
+    check(&examples());
+}
+
+#[test]
+fn a_healthy_loop_is_a_warning_however_long() {
+    for handshakes in [1, 100, 10_000] {
+        let example = fires(
+            "dhe-suite-hazard",
+            "healthy",
+            Certain,
+            exchanged().server_finished().login().logged_in(),
+            pair(handshakes, 0),
+        );
+        assert_eq!(example.ask().unwrap().severity, Some(Severity::Warning));
+    }
+}
+
+#[test]
+fn the_finding_gives_the_numbers() {
+    let example =
+        fires("dhe-leading-zero", "12 of 3000", Likely, exchanged().fin(Side::Server), pair(3000, 12));
+    let detail = example.ask().unwrap().detail;
+    assert_eq!(
+        detail,
+        "12 of 3000 TLS_DHE handshakes of 10.1.0.77 with this server died after the client's key exchange: 0.40 % \
+         (95 % interval 0.23 to 0.70 %); leading zeros alone predict 0.39 % (1 in 256)."
+    );
+}
+
+#[test]
+fn the_confidence_follows_the_numbers() {
+    let said = |handshakes, failed, short: (u64, u64)| -> Option<Confidence> {
+        let server = pair(handshakes, failed).short_values(short.0, short.1);
+        silent("dhe-leading-zero", "", exchanged().fin(Side::Server), server)
+            .ask()
+            .map(|verdict| verdict.confidence)
+    };
+    // 1 - (255/256)^6 = 2.3 %, of 7 it is 2.7 %.
+    assert_eq!(said(6, 1, (0, 0)), None);
+    assert_eq!(said(7, 1, (0, 0)), Some(Possible));
+    assert_eq!(said(500, 2, (0, 0)), Some(Likely));
+    assert_eq!(said(500, 2, (9, 1)), Some(Likely));
+    assert_eq!(said(6, 2, (2, 2)), Some(Likely));
+    assert_eq!(said(6, 2, (3, 2)), None);
+}
+
+#[test]
+fn a_pair_without_a_prime_has_no_rate() {
+    let server = Server::modern().with(|server| {
+        let unknown = DheFacts { handshakes: 60, failed: 1, probability: 0.0, ..DheFacts::default() };
+        server.dhe.insert((CLIENT, 2048), unknown);
+    });
+    assert!(silent("dhe-leading-zero", "", exchanged().fin(Side::Server), server).ask().is_none());
+}
+
+#[test]
+fn a_missing_extended_master_secret_is_named() {
+    let connection =
+        exchanged().with(|facts| facts.tls.server.as_mut().unwrap().extended_master_secret = false);
+    let verdict =
+        fires("dhe-leading-zero", "", Likely, connection.fin(Side::Server), pair(3000, 12)).ask().unwrap();
+    assert!(verdict.candidates.iter().any(|candidate| candidate.slug == "extended-master-secret-mismatch"));
+    let both =
+        fires("dhe-leading-zero", "", Likely, exchanged().fin(Side::Server), pair(3000, 12)).ask().unwrap();
+    assert!(both.candidates.is_empty());
+}
