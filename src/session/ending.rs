@@ -223,7 +223,7 @@ fn owed(
                     .get(login_turn + 1..)
                     .unwrap_or_default()
                     .iter()
-                    .any(|turn| turn.side == Side::Server);
+                    .any(|turn| turn.side == Side::Server && turn.first.time <= end);
             if answered { None } else { owes(Side::Server, Owing::LoginResponse, login) }
         }
         Phase::LoggedIn => {
