@@ -271,7 +271,7 @@ pub struct Closed<H> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections held at once, tombstones included (these are let go first). One that is alive takes about
-    /// 2 KiB and what its handler learns, a tombstone less than 200 bytes.
+    /// 2 KiB and what its handler learns, a tombstone about 200 bytes.
     pub connections: usize,
     /// Bytes of out-of-order data held for one direction.
     pub out_of_order_bytes: usize,

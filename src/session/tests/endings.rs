@@ -210,5 +210,6 @@ fn an_answer_after_the_client_gave_up_is_no_login() {
         talk.say(SERVER, &record(DATA, &[1; 500]));
         let facts = talk.facts();
         assert_eq!(facts.phase, if late { Phase::LoginSent } else { Phase::LoggedIn });
+        assert_eq!(facts.owed.map(|owed| owed.what), late.then_some(Owing::LoginResponse));
     }
 }
