@@ -15,10 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("reference", &["tds", "tls"]),
     ("session", &["stream", "tds", "tls", "facts"]),
     ("rules", &["facts", "reference", "tds", "tls"]),
-    (
-        "analysis",
-        &["capture", "decode", "stream", "session", "tds", "tls", "facts", "reference", "rules"],
-    ),
+    ("analysis", &["capture", "decode", "stream", "session", "tds", "tls", "facts", "reference", "rules"]),
     ("report", &["analysis", "facts", "reference", "rules", "tls"]),
 ];
 
@@ -67,7 +64,8 @@ fn imports(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in code {
         for part in line.split("crate::").skip(1) {
-            let name: String = part.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            let name: String =
+                part.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
             if Path::new("src").join(&name).is_dir() {
                 found.insert(name);
             }

@@ -148,12 +148,17 @@ fn the_report_goes_to_a_file_but_never_over_a_capture() {
 
 #[test]
 fn a_closed_pipe_is_quiet() {
-    let mut child =
-        command(&["analyze", "--format", "json", "--all-connections", "fixtures/captures/r5-leading-zero.pcapng.gz"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    let mut child = command(&[
+        "analyze",
+        "--format",
+        "json",
+        "--all-connections",
+        "fixtures/captures/r5-leading-zero.pcapng.gz",
+    ])
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(stderr(&output), "");
@@ -170,7 +175,13 @@ fn filters_choose_what_is_reported() {
     });
     if let Some(id) = id {
         let one = json(&tdscope(&[
-            "analyze", "--format", "json", "--all-connections", "--client-connection-id", &id, FAILING,
+            "analyze",
+            "--format",
+            "json",
+            "--all-connections",
+            "--client-connection-id",
+            &id,
+            FAILING,
         ]));
         assert_eq!(one["connections"].as_array().unwrap().len(), 1);
     }
@@ -187,7 +198,10 @@ fn several_files_are_one_capture() {
     let report = json(&output);
     assert_eq!(report["captures"].as_array().unwrap().len(), 2);
     let finding = &report["findings"][0];
-    assert_eq!((finding["code"].as_str(), finding["evidence"][0]["at"]["file"].as_u64()), (Some("R1"), Some(1)));
+    assert_eq!(
+        (finding["code"].as_str(), finding["evidence"][0]["at"]["file"].as_u64()),
+        (Some("R1"), Some(1))
+    );
     // The same file twice: every packet is recorded twice, no verdict is doubled.
     let twice = json(&tdscope(&["analyze", "--format", "json", FAILING, FAILING]));
     let once = json(&tdscope(&["analyze", "--format", "json", FAILING]));

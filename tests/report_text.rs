@@ -54,11 +54,14 @@ fn no_line_is_wider_than_the_terminal_but_for_words_that_are() {
         let style = Style { width: Some(width), ..Style::default() };
         for name in SHOWN {
             for line in text(&analyze(&[name]), &style).lines() {
-                let longest = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
+                let longest =
+                    line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
                 let columns = line.chars().count();
                 let indent = line.chars().take_while(|letter| *letter == ' ').count();
                 assert!(
-                    columns <= width || indent + longest >= width - 24 || line.split_whitespace().count() <= 6,
+                    columns <= width
+                        || indent + longest >= width - 24
+                        || line.split_whitespace().count() <= 6,
                     "{name} at {width}: {line}"
                 );
             }

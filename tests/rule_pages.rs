@@ -33,14 +33,16 @@ fn pages() -> String {
             Severity::Info => "info",
         };
         let (code, slug) = (rule.code, rule.slug);
-        let _ = writeln!(text, "| [{code}](#{}) | `{slug}` | {} | {severity} |", anchor(code, slug), rule.title);
+        let _ =
+            writeln!(text, "| [{code}](#{}) | `{slug}` | {} | {severity} |", anchor(code, slug), rule.title);
     }
     for rule in RULES {
         let _ = write!(text, "\n## {} {}\n\n**{}**\n\n", rule.code, rule.slug, rule.title);
         for line in rule.explanation.lines() {
             let line = line.strip_prefix(' ').unwrap_or(line);
             // One level below the rule's own heading.
-            let _ = if line.starts_with("## ") { writeln!(text, "#{line}\n") } else { writeln!(text, "{line}") };
+            let _ =
+                if line.starts_with("## ") { writeln!(text, "#{line}\n") } else { writeln!(text, "{line}") };
         }
     }
     text

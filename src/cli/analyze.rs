@@ -31,7 +31,10 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
     };
     let inputs = options.inputs();
     if let Some(output) = options.output.as_deref().filter(|output| is_input(output, &inputs)) {
-        complain(&format!("tdscope: {}: is one of the captures; name another file for the report", output.display()));
+        complain(&format!(
+            "tdscope: {}: is one of the captures; name another file for the report",
+            output.display()
+        ));
         return Ok(ExitCode::from(UNREADABLE));
     }
     let opened = (0_u32..).zip(&inputs).map(|(file, input)| (input.name(), open(input, file))).collect();
@@ -51,7 +54,8 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
 fn write(options: &AnalyzeOptions, analysis: &Analysis) -> io::Result<()> {
     match &options.output {
         Some(path) => {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            let named =
+                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
             let mut out = BufWriter::new(File::create(path).map_err(named)?);
             report(options, analysis, false, &mut out).and_then(|()| out.flush()).map_err(named)
         }
@@ -65,7 +69,12 @@ fn write(options: &AnalyzeOptions, analysis: &Analysis) -> io::Result<()> {
     }
 }
 
-fn report(options: &AnalyzeOptions, analysis: &Analysis, terminal: bool, out: &mut dyn Write) -> io::Result<()> {
+fn report(
+    options: &AnalyzeOptions,
+    analysis: &Analysis,
+    terminal: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let least = Severity::from(options.min_severity);
     match options.format {
         Format::Json => json::write(analysis, least, out),
@@ -86,9 +95,9 @@ fn report(options: &AnalyzeOptions, analysis: &Analysis, terminal: bool, out: &m
 
 /// Whether the terminal's locale can show more than ASCII; Windows terminals can.
 fn unicode_locale() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
-    });
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     cfg!(windows)
         || locale.is_some_and(|locale| {
             let locale = locale.to_ascii_lowercase();

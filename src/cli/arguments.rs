@@ -193,9 +193,9 @@ fn server(text: &str) -> Result<(IpAddr, Option<u16>), String> {
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Ok((ip, None));
     }
-    text.parse::<std::net::SocketAddr>()
-        .map(|address| (address.ip(), Some(address.port())))
-        .map_err(|_| "expected an address such as 10.0.0.5, 10.0.0.5:1433, fd00::5 or [fd00::5]:1433".to_owned())
+    text.parse::<std::net::SocketAddr>().map(|address| (address.ip(), Some(address.port()))).map_err(|_| {
+        "expected an address such as 10.0.0.5, 10.0.0.5:1433, fd00::5 or [fd00::5]:1433".to_owned()
+    })
 }
 
 fn guid(text: &str) -> Result<String, String> {

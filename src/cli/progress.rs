@@ -20,11 +20,15 @@ impl Bar {
         }
         // Pipes have no length: then the bar only counts.
         let length = inputs.iter().try_fold(0_u64, |sum, input| match input {
-            Input::Path(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|data| sum + data.len()),
+            Input::Path(path) => {
+                fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|data| sum + data.len())
+            }
             Input::Stdin => None,
         });
         let (bar, template) = match length {
-            Some(length) => (ProgressBar::new(length), "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left"),
+            Some(length) => {
+                (ProgressBar::new(length), "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left")
+            }
             None => (ProgressBar::new_spinner(), "{bytes} read, {msg}"),
         };
         bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::analysis::{Analysis, JudgedConnection};
 use crate::facts::{
-    At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed, Phase,
-    Seen, ServerFacts, TcpFacts, TdsFacts, Time, TlsFacts,
+    At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed,
+    Phase, Seen, ServerFacts, TcpFacts, TdsFacts, Time, TlsFacts,
 };
 use crate::reference::product_name;
 use crate::rules::{Confidence, Finding, Severity};

@@ -287,7 +287,10 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     if phrase::spoke_unheard(connection, Side::Server, since) {
         return None;
     }
-    let detail = format!("The client {} after {after}; the server owed it nothing, or had no time to answer.", phrase::ended_how(connection));
+    let detail = format!(
+        "The client {} after {after}; the server owed it nothing, or had no time to answer.",
+        phrase::ended_how(connection)
+    );
     let mut verdict = Verdict::new(Confidence::Likely, detail)
         .evidence(since.map(|at| Evidence::new(at, "", after)))
         .evidence(phrase::ending(connection, since));

@@ -111,13 +111,15 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
         Phase::Prelogin => ("instead of answering PRELOGIN", phrase::closer(case)),
         _ => ("right after answering PRELOGIN", Confidence::Likely),
     };
-    let since = connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment).or(connection.tcp.established);
+    let since =
+        connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment).or(connection.tcp.established);
     let waited = connection.ended.at.zip(since).map_or(0, |(end, since)| end.time.since(since.time));
     let later = if waited >= LONG { format!(", {} later", phrase::duration(waited)) } else { String::new() };
-    let mut verdict = Verdict::new(confidence, format!("The server {} {when}{later}.", phrase::ended_how(connection)))
-        .application(PRE_LOGIN_10054)
-        .evidence(prelogin_line(case))
-        .evidence(phrase::ending(connection, since));
+    let mut verdict =
+        Verdict::new(confidence, format!("The server {} {when}{later}.", phrase::ended_how(connection)))
+            .application(PRE_LOGIN_10054)
+            .evidence(prelogin_line(case))
+            .evidence(phrase::ending(connection, since));
     if connection.phase == Phase::Prelogin {
         verdict = verdict.candidate(
             "strict-tls-required",

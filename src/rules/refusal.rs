@@ -42,12 +42,7 @@ impl<'a> Refusal<'a> {
         if connection.phase != Phase::ClientHello || !by_server || answered {
             return None;
         }
-        Some(Self {
-            hello,
-            server: case.server,
-            alert,
-            strict: connection.tds.strict,
-        })
+        Some(Self { hello, server: case.server, alert, strict: connection.tds.strict })
     }
 
     /// Number of the alert.

@@ -60,7 +60,9 @@ impl Dialogue {
             self.facts.login.get_or_insert_with(|| encrypted_login(at));
         } else if turn > login_turn && self.answered_login.is_some() {
             let accepted = self.facts.turns.iter().any(|turn| {
-                turn.side == Side::Server && turn.bytes >= ACCEPTANCE_LEN && Some(turn.first) >= self.answered_login
+                turn.side == Side::Server
+                    && turn.bytes >= ACCEPTANCE_LEN
+                    && Some(turn.first) >= self.answered_login
             });
             // A short answer may be an SSPI challenge, and this the client's answer to it (one round with NTLM,
             // MS-TDS 3.2.5.5): only the turn after that is a request for certain.

@@ -5,11 +5,11 @@ use super::encrypted::ACCEPTANCE_LEN;
 use super::signals::{IcmpSignal, Reset, Signals};
 use super::story::Story;
 use super::{Dir, Key, moment, side_of};
-use crate::stream::IcmpReason;
 use crate::facts::{
     ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
     Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
 };
+use crate::stream::IcmpReason;
 use crate::stream::{HalfSummary, Previous};
 use crate::tls::{AlertLevel, ProtocolVersion};
 
@@ -50,8 +50,11 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     let phase = phase(&tcp, &tds, &tls, left);
     let ended = if phase < Phase::LoggedIn { self::ended(&tcp, &tls, [None; 2]) } else { ended };
     let end = ended.at.map_or(over.now, |at| at.time);
-    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end)
-        .filter(|owed| heard(&tcp, owed.by) && !answered_unseen(&tcp, owed) && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify));
+    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end).filter(|owed| {
+        heard(&tcp, owed.by)
+            && !answered_unseen(&tcp, owed)
+            && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify)
+    });
     let ended = silence(ended, owed.as_ref());
     let died_in_key_exchange =
         phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none();
@@ -130,7 +133,8 @@ fn infer_login(tds: &mut TdsFacts, tls: &TlsFacts, tcp: &TcpFacts) {
     }
     let login_turn = Dialogue::login_turn(tds);
     let answers = tds.turns.get(login_turn + 1..).unwrap_or_default();
-    let Some(answer) = answers.iter().take(3).filter(|turn| turn.side == Side::Server).max_by_key(|turn| turn.bytes)
+    let Some(answer) =
+        answers.iter().take(3).filter(|turn| turn.side == Side::Server).max_by_key(|turn| turn.bytes)
     else {
         return;
     };
@@ -193,7 +197,9 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) ->
             candidates.push((at, Ended { by: by(side), how: EndedHow::CloseNotify, at: Some(at) }));
         }
     }
-    if tcp.syn_ack.is_none() && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable) {
+    if tcp.syn_ack.is_none()
+        && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable)
+    {
         let ended = Ended { by: EndedBy::Network, how: EndedHow::Icmp, at: Some(icmp.moment) };
         candidates.push((icmp.moment, ended));
     }
@@ -265,8 +271,10 @@ fn owed(
             let login = tds.login.as_ref()?.moment;
             let exchange = tds.turns.get(Dialogue::login_turn(tds)..).unwrap_or_default();
             // After an SSPI challenge it is the client's answer to it that waits.
-            let asked = exchange.last().filter(|turn| turn.side == Side::Client).map_or(login, |turn| turn.last);
-            let taken = |turn: &Turn| ended.at.is_none_or(|end| ended.by != EndedBy::Client || turn.first <= end);
+            let asked =
+                exchange.last().filter(|turn| turn.side == Side::Client).map_or(login, |turn| turn.last);
+            let taken =
+                |turn: &Turn| ended.at.is_none_or(|end| ended.by != EndedBy::Client || turn.first <= end);
             let answered = !tds.errors.is_empty()
                 || tds.routing.is_some()
                 || exchange.last().is_some_and(|turn| turn.side == Side::Server && taken(turn));

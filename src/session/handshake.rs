@@ -160,9 +160,7 @@ impl Dialogue {
 
     fn note_malformed_hello(&mut self, message: &str, malformed: Option<Malformed>) {
         if let Some(what) = malformed {
-            self.tls
-                .malformed
-                .get_or_insert_with(|| format!("{message}: {} at byte {}", what.what, what.at));
+            self.tls.malformed.get_or_insert_with(|| format!("{message}: {} at byte {}", what.what, what.at));
         }
     }
 

@@ -43,7 +43,10 @@ fn cut_everywhere(link: LinkType, bytes: &[u8]) {
             (Decoded::Tcp(cut_segment), Decoded::Tcp(segment)) => {
                 assert_eq!(cut_segment.payload_len, segment.payload_len, "cut at {cut}");
                 assert!(segment.payload.starts_with(cut_segment.payload), "cut at {cut}");
-                assert_eq!((cut_segment.tcp.src_port, cut_segment.tcp.seq), (segment.tcp.src_port, segment.tcp.seq));
+                assert_eq!(
+                    (cut_segment.tcp.src_port, cut_segment.tcp.seq),
+                    (segment.tcp.src_port, segment.tcp.seq)
+                );
                 assert_eq!(cut_segment.ip, segment.ip);
                 assert!(cut_segment.quality.payload_cut || cut_segment.quality.header_cut, "cut at {cut}");
             }

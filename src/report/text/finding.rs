@@ -43,8 +43,11 @@ pub(super) fn finding(page: &mut Page<'_>, analysis: &Analysis, finding: &Findin
 fn headline(page: &mut Page<'_>, finding: &Finding) {
     let paint = Paint::from(finding.severity);
     let symbol = if finding.severity == Severity::Error { "✖" } else { "⚠" };
-    let mut pieces =
-        vec![(finding.code.to_owned(), paint), (finding.title.to_owned(), Paint::Bold), (affected(finding), Paint::Plain)];
+    let mut pieces = vec![
+        (finding.code.to_owned(), paint),
+        (finding.title.to_owned(), Paint::Bold),
+        (affected(finding), Paint::Plain),
+    ];
     if finding.severity == Severity::Error {
         pieces.push((confidence(finding.confidence).to_owned(), Paint::Plain));
     }
@@ -52,7 +55,11 @@ fn headline(page: &mut Page<'_>, finding: &Finding) {
         pieces.push((server.to_string(), Paint::Plain));
     }
     let since = page.second(finding.first);
-    let span = if finding.count > 1 { format!("{since} to {}", page.second(finding.last)) } else { format!("at {since}") };
+    let span = if finding.count > 1 {
+        format!("{since} to {}", page.second(finding.last))
+    } else {
+        format!("at {since}")
+    };
     pieces.push((span, Paint::Dim));
     page.headline(symbol, paint, &pieces);
 }
@@ -131,7 +138,8 @@ fn evidence(page: &mut Page<'_>, finding: &Finding) {
     if !finding.story.is_empty() && finding.severity == Severity::Error {
         page.hanging_row("story", &finding.story, 0, Paint::Dim);
     }
-    let others: Vec<String> = finding.exemplars.iter().skip(1).take(EXEMPLARS).map(|id| id.to_string()).collect();
+    let others: Vec<String> =
+        finding.exemplars.iter().skip(1).take(EXEMPLARS).map(|id| id.to_string()).collect();
     if finding.count > 1 && !others.is_empty() && finding.severity == Severity::Error {
         let more = count(finding.count - 1, "connection");
         let text = format!("{more} more like it: {} (--all-connections lists every one)", others.join(", "));
@@ -143,11 +151,21 @@ fn considered(page: &mut Page<'_>, finding: &Finding) {
     for (index, excluded) in finding.ruled_out.iter().enumerate() {
         let label = if index == 0 { "ruled out" } else { "" };
         let at = excluded.at.map_or_else(String::new, |at| format!(" ({})", page.frame(at)));
-        page.hanging_row(label, &format!("{}: {}{at}", words(excluded.slug), excluded.because), 2, Paint::Plain);
+        page.hanging_row(
+            label,
+            &format!("{}: {}{at}", words(excluded.slug), excluded.because),
+            2,
+            Paint::Plain,
+        );
     }
     for (index, candidate) in finding.candidates.iter().enumerate() {
         let label = if index == 0 { "also fits" } else { "" };
-        page.hanging_row(label, &format!("{}: {}", words(candidate.slug), candidate.because), 2, Paint::Plain);
+        page.hanging_row(
+            label,
+            &format!("{}: {}", words(candidate.slug), candidate.because),
+            2,
+            Paint::Plain,
+        );
     }
 }
 

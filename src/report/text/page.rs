@@ -59,7 +59,13 @@ impl<'a> Page<'a> {
         let first = analysis.captures.iter().filter_map(|capture| capture.first).min();
         let last = analysis.captures.iter().filter_map(|capture| capture.last).max();
         let day = |time: Option<Time>| time.map(|time| time.timestamp().to_zoned(style.zone.clone()).date());
-        Self { style, text: String::new(), width, several: analysis.captures.len() > 1, dated: day(first) != day(last) }
+        Self {
+            style,
+            text: String::new(),
+            width,
+            several: analysis.captures.len() > 1,
+            dated: day(first) != day(last),
+        }
     }
 
     pub(super) fn into_text(self) -> String {
@@ -133,7 +139,12 @@ impl<'a> Page<'a> {
         let head = self.plain(&head);
         self.text.push_str(&head);
         let narrow = self.width < 70;
-        self.wrapped(INDENT + LABEL + last, INDENT + LABEL + if narrow { 2 } else { last }, &rest, Paint::Plain);
+        self.wrapped(
+            INDENT + LABEL + last,
+            INDENT + LABEL + if narrow { 2 } else { last },
+            &rest,
+            Paint::Plain,
+        );
     }
 
     /// `#1204`, with the file's number when there are several.

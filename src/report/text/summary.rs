@@ -86,7 +86,8 @@ fn nothing_seen(analysis: &Analysis) -> String {
         return "There is no packet in it.".to_owned();
     }
     if unknown == packets {
-        return "All packets are of a link type that is not read; see README for the ones that are.".to_owned();
+        return "All packets are of a link type that is not read; see README for the ones that are."
+            .to_owned();
     }
     if tcp == 0 {
         return "There is no TCP in it, so no SQL Server login.".to_owned();
@@ -128,7 +129,11 @@ pub(super) fn servers(page: &mut Page<'_>, analysis: &Analysis) {
         describe(page, server);
     }
     if let Some(more) = order.len().checked_sub(SERVERS).filter(|more| *more > 0) {
-        page.paragraph(0, &format!("and {} (--format json has all)", count(more as u64, "more server")), Paint::Dim);
+        page.paragraph(
+            0,
+            &format!("and {} (--format json has all)", count(more as u64, "more server")),
+            Paint::Dim,
+        );
     }
 }
 
@@ -140,11 +145,16 @@ fn describe(page: &mut Page<'_>, server: &ServerFacts) {
     if let Some((_, instance)) = &server.announced {
         pieces.push((format!("instance {instance}"), Paint::Plain));
     }
-    pieces.push((format!("{} of {} succeeded", grouped(logins.succeeded), count(logins.attempted, "login")), Paint::Plain));
+    pieces.push((
+        format!("{} of {} succeeded", grouped(logins.succeeded), count(logins.attempted, "login")),
+        Paint::Plain,
+    ));
     page.headline("·", Paint::Dim, &pieces);
     let accepts = &server.accepts;
     let mut seen = names(accepts.versions.iter());
-    seen.extend(names(accepts.suites.iter()).into_iter().map(|suite| suite.trim_start_matches("TLS_").to_owned()));
+    seen.extend(
+        names(accepts.suites.iter()).into_iter().map(|suite| suite.trim_start_matches("TLS_").to_owned()),
+    );
     seen.extend(names(accepts.groups.iter()));
     if !seen.is_empty() {
         page.row("accepts", &seen.join(", "), Paint::Plain);
@@ -171,7 +181,10 @@ fn certificate(leaf: &CertificateInfo) -> String {
     let name = leaf.subject_cn.as_deref().unwrap_or(&leaf.subject);
     let until = jiff::Timestamp::from_second(leaf.not_after)
         .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d").to_string());
-    format!("certificate CN={name} ({}, signed with {}, valid to {until})", leaf.key, leaf.signature_algorithm)
+    format!(
+        "certificate CN={name} ({}, signed with {}, valid to {until})",
+        leaf.key, leaf.signature_algorithm
+    )
 }
 
 /// The last line: how many failed, how many causes, and the exit code.
@@ -187,5 +200,9 @@ pub(super) fn footer(page: &mut Page<'_>, analysis: &Analysis) {
     codes.dedup();
     page.gap();
     let causes = count(codes.len() as u64, "cause");
-    page.paragraph(0, &format!("{} failed, {causes}: {}", count(failed, "connection"), codes.join(", ")), Paint::Bold);
+    page.paragraph(
+        0,
+        &format!("{} failed, {causes}: {}", count(failed, "connection"), codes.join(", ")),
+        Paint::Bold,
+    );
 }
