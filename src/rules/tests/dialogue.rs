@@ -75,6 +75,7 @@ impl Connection {
             alpn: None,
             extended_master_secret: true,
             downgrade_sentinel: None,
+            truncated: false,
         });
         self.reach(Phase::ServerHello).owe(Side::Server, Owing::ServerHello, moment)
     }
