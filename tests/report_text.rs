@@ -54,16 +54,9 @@ fn no_line_is_wider_than_the_terminal_but_for_words_that_are() {
         let style = Style { width: Some(width), ..Style::default() };
         for name in SHOWN {
             for line in text(&analyze(&[name]), &style).lines() {
-                let longest =
-                    line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
-                let columns = line.chars().count();
-                let indent = line.chars().take_while(|letter| *letter == ' ').count();
-                assert!(
-                    columns <= width
-                        || indent + longest >= width - 24
-                        || line.split_whitespace().count() <= 6,
-                    "{name} at {width}: {line}"
-                );
+                // Only a long word (a registry path, say) may stick out: it is not broken.
+                let last = line.rsplit(' ').next().map_or(0, |word| word.chars().count());
+                assert!(line.chars().count() <= width || last >= 20, "{name} at {width}: {line}");
             }
         }
     }

@@ -36,11 +36,16 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let confidence = match alert.map(|description| description.0) {
         Some(40 | 71) => Confidence::Certain,
         Some(_) => return None,
-        None if bits < LOGJAM => Confidence::Certain,
+        // No client says why when it just closes.
         None => Confidence::Likely,
     };
+    let limit = if bits < LOGJAM {
+        "clients patched against Logjam refuse less than 1024"
+    } else {
+        "current clients ask for 2048"
+    };
     let detail = format!(
-        "The server's Diffie-Hellman prime has {bits} bits; the client {} instead of going on.",
+        "The server's Diffie-Hellman prime has {bits} bits ({limit}); the client {} instead of going on.",
         phrase::ended_how(connection)
     );
     Some(

@@ -18,6 +18,7 @@ const EXEMPLARS: usize = 5;
 pub(super) fn finding(page: &mut Page<'_>, analysis: &Analysis, finding: &Finding) {
     if finding.severity == Severity::Info {
         let text = format!("{}: {}", finding.code, finding.detail);
+        page.gap();
         page.headline("·", Paint::Dim, &[(finding.title.to_owned(), Paint::Bold)]);
         page.paragraph(INDENT, &text, Paint::Plain);
         return;

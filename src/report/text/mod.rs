@@ -56,10 +56,10 @@ pub fn write(analysis: &Analysis, style: &Style, out: &mut dyn Write) -> io::Res
     }
     let mut page = Page::new(style, analysis);
     summary::heading(&mut page, analysis);
+    summary::nothing_failed(&mut page, analysis);
     for finding in analysis.findings.iter().filter(|finding| finding.severity >= style.least) {
         finding::finding(&mut page, analysis, finding);
     }
-    summary::nothing_failed(&mut page, analysis);
     summary::servers(&mut page, analysis);
     if style.all_connections {
         connections::list(&mut page, analysis);

@@ -86,8 +86,7 @@ impl<'a> Page<'a> {
         let painted = self.painted(&symbol, paint);
         self.text.push_str(&painted);
         for (index, (piece, paint)) in pieces.iter().enumerate() {
-            let piece = self.plain(piece);
-            let length = piece.chars().count();
+            let length = self.plain(piece).chars().count();
             let space = if index == 0 { 1 } else { 2 };
             if index > 0 && column + space + length > self.width {
                 self.text.push('\n');
@@ -97,9 +96,7 @@ impl<'a> Page<'a> {
                 self.pad(space);
                 column += space;
             }
-            let painted = self.painted(&piece, *paint);
-            self.text.push_str(&painted);
-            column += length;
+            column = self.flow(column, INDENT, piece, *paint);
         }
         self.text.push('\n');
     }
@@ -171,13 +168,18 @@ impl<'a> Page<'a> {
         zoned.strftime(&format!("%Y-%m-%d %H:%M:%S {zone}")).to_string()
     }
 
-    /// Words into lines. The first line begins where the cursor stands, at `column`; the others at `indent`.
+    /// A line of words that begins where the cursor stands, at `column`, and goes on at `indent`.
     fn wrapped(&mut self, column: usize, indent: usize, text: &str, paint: Paint) {
-        let text = self.plain(text);
-        let mut column = column;
-        if column == indent && self.text.ends_with('\n') || self.text.is_empty() {
+        if column == indent && (self.text.ends_with('\n') || self.text.is_empty()) {
             self.pad(indent);
         }
+        self.flow(column, indent, text, paint);
+        self.text.push('\n');
+    }
+
+    /// Words into lines, the last one left open; gives the column where it ends.
+    fn flow(&mut self, mut column: usize, indent: usize, text: &str, paint: Paint) -> usize {
+        let text = self.plain(text);
         let mut line = String::new();
         for word in text.split(' ').filter(|word| !word.is_empty()) {
             let length = word.chars().count();
@@ -197,7 +199,7 @@ impl<'a> Page<'a> {
         }
         let painted = self.painted(&line, paint);
         self.text.push_str(&painted);
-        self.text.push('\n');
+        column + line.chars().count()
     }
 
     fn pad(&mut self, columns: usize) {

@@ -200,6 +200,11 @@ pub(super) fn footer(page: &mut Page<'_>, analysis: &Analysis) {
     codes.dedup();
     page.gap();
     let causes = count(codes.len() as u64, "cause");
+    if failed == 0 {
+        // A SQL Browser lookup is no connection.
+        page.paragraph(0, &format!("{causes}: {}", codes.join(", ")), Paint::Bold);
+        return;
+    }
     page.paragraph(
         0,
         &format!("{} failed, {causes}: {}", count(failed, "connection"), codes.join(", ")),
