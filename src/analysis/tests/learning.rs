@@ -96,7 +96,11 @@ fn dhe_handshakes_count_by_client_and_prime() {
         short(key(3, 2048)).server_finished(),
         key(4, 1024).fin(Side::Server),
         Connection::numbered(5).until_secured(),
-        Connection::numbered(6).until_certified(good_certificate()).client_key(65).finished().fin(Side::Server),
+        Connection::numbered(6)
+            .until_certified(good_certificate())
+            .client_key(65)
+            .finished()
+            .fin(Side::Server),
         Connection::numbered(7).until_certified(good_certificate()).fin(Side::Client),
     ]);
     let long = &server.dhe[&(CLIENT, 2048)];
