@@ -1,7 +1,7 @@
 use super::certificate;
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{EndedHow, Phase, Side};
-use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
 
 declare_rule! {
@@ -76,11 +76,16 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let line = leaf
         .zip(seen)
         .map(|(leaf, at)| phrase::learnt(at, format!("Certificate: {}", certificate::describe(leaf))));
+    let hidden = tls.alerts.iter().find(|alert| alert.from == Side::Client && alert.level.is_none());
+    let hidden = hidden
+        .filter(|_| encrypted_alert)
+        .map(|alert| Evidence::new(alert.moment, "client", "encrypted alert"));
     let weak = certificate::weak_signature(connection).filter(|weak| !weak.refused_by_offer);
     let verdict = Verdict::new(confidence, detail)
         .application(format!("\"The certificate chain was issued by an authority that is not trusted\" or \"certificate verify failed\"; often only {PRE_LOGIN_10054}"))
         .evidence(phrase::server_hello(connection))
         .evidence(line)
+        .evidence(hidden)
         .evidence(phrase::ending(connection, seen));
     let verdict = match weak {
         Some(weak) => verdict.rules_out(

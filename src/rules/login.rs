@@ -276,13 +276,22 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     if owed.is_some_and(|owed| owed.by == Side::Server && owed.waited >= super::stalled::GAVE_UP) {
         return None;
     }
-    let (after, since): (&str, Option<Moment>) = match connection.phase {
-        Phase::Prelogin => ("PRELOGIN", connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment)),
-        Phase::PreloginAnswered => {
-            ("the PRELOGIN answer", connection.tds.response.as_ref().map(|response| response.moment))
+    let tds = &connection.tds;
+    let response = tds.response.as_ref().map(|response| response.moment);
+    let (after, who, line, since): (_, _, _, Option<Moment>) = match connection.phase {
+        Phase::Prelogin => {
+            ("PRELOGIN", "client", "PRELOGIN", tds.prelogin.as_ref().map(|prelogin| prelogin.moment))
         }
-        Phase::HandshakeDone => ("the TLS handshake, before its login", connection.tls.client_finished),
-        _ => ("its login, before the answer", connection.tds.login.as_ref().map(|login| login.moment)),
+        Phase::PreloginAnswered => ("the PRELOGIN answer", "server", "PRELOGIN answer", response),
+        Phase::HandshakeDone => (
+            "the TLS handshake, before its login",
+            "client",
+            "its TLS Finished",
+            connection.tls.client_finished,
+        ),
+        _ => {
+            ("its login, before the answer", "client", "login", tds.login.as_ref().map(|login| login.moment))
+        }
     };
     if phrase::spoke_unheard(connection, Side::Server, since) {
         return None;
@@ -292,7 +301,7 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
         phrase::ended_how(connection)
     );
     let mut verdict = Verdict::new(Confidence::Likely, detail)
-        .evidence(since.map(|at| Evidence::new(at, "", after)))
+        .evidence(since.map(|at| Evidence::new(at, who, line)))
         .evidence(phrase::ending(connection, since));
     if connection.phase == Phase::PreloginAnswered {
         verdict = verdict.candidate(
@@ -366,7 +375,7 @@ fn check_redirected(case: &Case<'_>) -> Option<Verdict> {
         Verdict::new(
             Confidence::Certain,
             format!(
-                "The server sends logins on to {} port {}; the client closes here and connects there.",
+                "The server sends logins on to {} port {}; the client is to close here and connect there.",
                 routing.host, routing.port
             ),
         )

@@ -42,7 +42,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         (Some(INSUFFICIENT_SECURITY), _) => (
             if apart { Confidence::Likely } else { Confidence::Certain },
             format!(
-                "The server found none of the {} offered good enough (alert 71).",
+                "The client offers {} ({shown}); the server found none of it good enough (alert 71, insufficient_security).",
                 phrase::count(offered.len(), "suite")
             ),
         ),
@@ -57,8 +57,8 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
-                "The server refused the ClientHello with alert 40 (handshake_failure): of the {} offered \
-                 ({shown}) it can use none.",
+                "The client offers {} ({shown}); the server refused it with alert 40 (handshake_failure), as it does when it can \
+                 use none.",
                 phrase::count(offered.len(), "suite")
             ),
         ),
@@ -68,7 +68,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             (
                 Confidence::Likely,
                 format!(
-                    "The client offers {} ({shown}), and no Windows Server release has one of them in its default list.",
+                    "The client offers {} ({shown}); no Windows Server release has any of it in its default list.",
                     phrase::count(offered.len(), "suite")
                 ),
             )

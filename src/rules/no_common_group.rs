@@ -39,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             .application(PRE_LOGIN_10054)
             .evidence(phrase::client_hello(connection))
             .evidence(phrase::ending(connection, Some(refusal.hello.moment)))
-            .evidence(phrase::learnt(group, format!("uses {}", accepted_groups(refusal.server))))
+            .evidence(phrase::learnt(group, format!("uses {} with another client", accepted_groups(refusal.server))))
             .rules_out("no-common-tls-version", "a version offered is accepted by this server", Some(version))
             .rules_out("no-common-cipher-suite", "a suite offered is chosen by this server", Some(suite))
             .step("On Windows compare Get-TlsEccCurve on both machines; enable a common curve: Enable-TlsEccCurve NistP256.")

@@ -48,7 +48,10 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
             .application(PRE_LOGIN_10054)
             .evidence(phrase::client_hello(connection))
             .evidence(phrase::ending(connection, Some(refusal.hello.moment)))
-            .evidence(phrase::learnt(scheme, format!("signs with {}", accepted_signatures(refusal.server))))
+            .evidence(phrase::learnt(
+                scheme,
+                format!("signs with {} for another client", accepted_signatures(refusal.server)),
+            ))
             .rules_out("no-common-tls-version", "a version offered is accepted by this server", Some(version))
             .rules_out("no-common-cipher-suite", "a suite offered is chosen by this server", Some(suite))
             .step("Give SQL Server a certificate signed with SHA-256, with an RSA key of 2048 bits or more.")

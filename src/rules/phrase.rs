@@ -17,8 +17,10 @@ pub(super) const SESSION_10054: &str =
     "\"A transport-level error has occurred when receiving results from the server\" (10054)";
 
 /// What drivers say when nothing answers in time.
-pub(super) const TIMEOUT: &str =
-    "\"Connection Timeout Expired\" or \"Login timeout expired\" (258, -2); at the SYN: 10060";
+pub(super) const TIMEOUT: &str = "\"Connection Timeout Expired\" or \"Login timeout expired\" (258, -2)";
+
+/// The same when not even the SYN is answered.
+pub(super) const SYN_TIMEOUT: &str = "\"A connection attempt failed because the connected party did not properly respond\" (10060), or a login timeout";
 
 /// What the application sees of a connection that is reset, by how far it got.
 pub(super) fn forcibly_closed(connection: &ConnectionFacts) -> &'static str {

@@ -3,7 +3,7 @@
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{EndedBy, EndedHow, Phase, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
-use crate::tds::Negotiated;
+use crate::tds::{EncryptionSetting, Negotiated};
 
 declare_rule! {
     /// ## What it means
@@ -203,6 +203,11 @@ fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
     }
     let asked = connection.tds.prelogin.as_ref()?.encryption?;
     let answered = connection.tds.response.as_ref()?.encryption?;
+    let sees = if answered.base() == EncryptionSetting::NOT_SUP {
+        "\"The instance of SQL Server you attempted to connect to does not support encryption\""
+    } else {
+        "\"Encryption not supported on the client\""
+    };
     let left = match connection.ended.by {
         EndedBy::Server => "the server left",
         EndedBy::Client => "the client left",
@@ -211,7 +216,7 @@ fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
     let detail = format!("The client says {asked}, the server {answered}: these cannot meet, and {left}.");
     Some(
         Verdict::new(Confidence::Certain, detail)
-            .application("\"The instance of SQL Server you attempted to connect to does not support encryption\" or \"Encryption not supported on the client\"")
+            .application(sees)
             .evidence(prelogin_line(case))
             .evidence(response_line(case))
             .evidence(phrase::ending(connection, None))

@@ -153,7 +153,8 @@ fn halfway(connection: &ConnectionFacts, owed: &Owed) -> Verdict {
     let last = connection.tcp.server.last_data.unwrap_or(owed.since);
     Verdict::new(Confidence::Certain, detail(connection, owed, missing))
         .application(TIMEOUT)
-        .evidence(Evidence::new(last, "server", "ServerHello, the last that came of its handshake"))
+        .evidence(phrase::server_hello(connection))
+        .evidence(Evidence::new(last, "server", "the last that came of its handshake"))
         .evidence(phrase::ending(connection, Some(owed.since)))
         .candidate("network-loss", "the rest of it may have been lost on the way")
         .group(format!("halfway {:?}", connection.ended.how))

@@ -1,6 +1,6 @@
 //! SYNs that were not accepted: a starved listener, a closed port, a silent host, an unreachable one.
 
-use super::phrase::{self, TIMEOUT, duration};
+use super::phrase::{self, SYN_TIMEOUT, duration};
 use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
 use crate::reference::has_login_dispatcher_pool;
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
@@ -216,7 +216,7 @@ fn check_silent(case: &Case<'_>) -> Option<Verdict> {
     let confidence =
         if accepted.is_none() && connection.tcp.syns > 1 { Confidence::Certain } else { Confidence::Likely };
     let mut verdict = Verdict::new(confidence, detail)
-        .application(TIMEOUT)
+        .application(SYN_TIMEOUT)
         .evidence(syn_line(connection))
         .evidence(connection.tcp.last_syn.map(|at| Evidence::new(at, "client", "its last retry")));
     verdict = match accepted {
@@ -271,7 +271,7 @@ fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
     );
     Some(
         Verdict::new(Confidence::Likely, detail)
-            .application(TIMEOUT)
+            .application(SYN_TIMEOUT)
             .evidence(Evidence::new(previous.last, "", "last packet of the earlier connection on the same ports"))
             .evidence(syn_line(connection))
             .evidence(Evidence::new(answer, "server", if challenged.is_some() { "challenge ACK of the old connection" } else { "RST" }))

@@ -67,9 +67,9 @@ fn position(weak: &WeakSignature<'_>) -> &'static str {
 fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) -> Verdict {
     let connection = case.connection;
     let offer = if weak.refused_by_offer {
-        "an algorithm that the client's signature_algorithms do not have"
+        "which the client's signature_algorithms do not have"
     } else {
-        "a hash that current clients refuse"
+        "whose hash current clients refuse"
     };
     let detail = format!(
         "{} is signed with {}, {offer}; the client {} after seeing it.",
