@@ -1,7 +1,7 @@
 //! Drives the line from packets to findings.
 //!
 //! [`Analyzer::run`] pulls packets from a source, decodes them, feeds the stream table, and lets the
-//! [`collector`] keep what each finished connection taught. When the source is exhausted the [`judge`] asks
+//! `collector` keep what each finished connection taught. When the source is exhausted the `judge` asks
 //! the rules: only then is everything known that other connections teach, so the order of packets between
 //! connections does not matter.
 

@@ -20,7 +20,7 @@
 //! **[`facts`]** is what was shown, as plain data with the frame that taught it: of one connection, of one server
 //! over many connections, of the capture itself. It does not judge.
 //!
-//! **[`rules`]** judges: facts in, a verdict or nothing out, one file a rule, with **[`reference`]** (builds, Windows
+//! **[`rules`]** judges: facts in, a verdict or nothing out, one file a rule, with **[`reference`](mod@reference)** (builds, Windows
 //! defaults, error numbers) at hand. A rule never sees a packet.
 //!
 //! **[`analysis`]** drives the line and asks the rules when the capture has been read to its end: what a later login

@@ -1,5 +1,13 @@
 //! The program as its users run it: exit codes, streams, broken input, the same bytes every time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -1,5 +1,13 @@
 //! The text report, word for word, on recorded captures: what a reader sees is reviewed like code.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::Path;
 
 use tdscope::analysis::{Analysis, Analyzer, Settings};

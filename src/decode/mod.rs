@@ -1,7 +1,7 @@
 //! From a packet record to a TCP segment, a UDP datagram or an ICMP error.
 //!
-//! Link headers are stripped ([`link`]), IP headers read ([`ip`]), transport headers read even when the
-//! snap length cut them ([`transport`]). Tolerant on purpose: a bad checksum, an IPv4 total length of 0 (an
+//! Link headers are stripped (`link`), IP headers read (`ip`), transport headers read even when the
+//! snap length cut them (`transport`). Tolerant on purpose: a bad checksum, an IPv4 total length of 0 (an
 //! offloaded send), Ethernet padding and a cut header are normal in captures. Pure: bytes in, values out.
 
 mod ip;

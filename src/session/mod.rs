@@ -1,9 +1,9 @@
 //! One connection's state: what its bytes mean at this point.
 //!
 //! [`Session`] is the [`Handler`] of a connection. It first finds out whether the connection is ours
-//! ([`recognition`]); then a lane for each direction takes TDS packets, TLS records and SMP frames apart
-//! ([`lane`]), the dialogue keeps what they say as facts ([`dialogue`]), and when the connection is over the
-//! ending says who ended it and who owed what ([`ending`]).
+//! (`recognition`); then a lane for each direction takes TDS packets, TLS records and SMP frames apart
+//! (`lane`), the dialogue keeps what they say as facts (`dialogue`), and when the connection is over the
+//! ending says who ended it and who owed what (`ending`).
 
 mod dialogue;
 mod encrypted;

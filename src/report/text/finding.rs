@@ -140,7 +140,7 @@ fn evidence(page: &mut Page<'_>, finding: &Finding) {
         page.hanging_row("story", &finding.story, 0, Paint::Dim);
     }
     let others: Vec<String> =
-        finding.exemplars.iter().skip(1).take(EXEMPLARS).map(|id| id.to_string()).collect();
+        finding.exemplars.iter().skip(1).take(EXEMPLARS).map(ToString::to_string).collect();
     if finding.count > 1 && !others.is_empty() && finding.severity == Severity::Error {
         let more = count(finding.count - 1, "connection");
         let text = format!("{more} more like it: {} (--all-connections lists every one)", others.join(", "));

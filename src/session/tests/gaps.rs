@@ -79,7 +79,10 @@ fn a_record_goes_on_after_a_gap_at_the_beginning_of_a_packet() {
     seen.take(&wrapped[4304..]);
     seen.take(&tds(PRELOGIN, &server_finish()));
     // The gap lies inside the Certificate: ServerHello before it and what comes after it are read.
-    assert_eq!(seen.units, ["Handshake", "Handshake", "end", "ChangeCipherSpec", "EncryptedHandshake", "end"]);
+    assert_eq!(
+        seen.units,
+        ["Handshake", "Handshake", "end", "ChangeCipherSpec", "EncryptedHandshake", "end"]
+    );
 }
 
 #[test]
