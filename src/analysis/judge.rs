@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::collector::Collector;
 use super::learning::{count_login, learn_probe, unknown_server};
+use super::successes::Successes;
 use super::{Analysis, JudgedConnection, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
@@ -175,6 +176,7 @@ fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collecto
 pub(super) struct Folder {
     groups: BTreeMap<GroupKey, Group>,
     notes: Vec<(usize, Note)>,
+    pub(super) successes: Successes,
 }
 
 /// Rule (by its place in [`RULES`]), server, confidence, and what the rule folds by.
@@ -248,9 +250,10 @@ impl Folder {
             hint: hint(connection),
         });
         group.count += 1;
+        let begun = connection.first.time;
         let retry = group.last_end.get(&client).is_some_and(|end| {
-            let pause = connection.first.time.since(*end);
-            (0..=RETRY).contains(&pause)
+            (0..=RETRY).contains(&begun.since(*end))
+                && !self.successes.between(client, connection.server, *end, begun)
         });
         group.logins += u64::from(!retry);
         if group.clients.len() < CLIENTS_COUNTED || group.clients.contains(&client) {
