@@ -222,8 +222,24 @@ fn rules_have_pages() {
     let list = stdout(&tdscope(&["rule"]));
     assert!(list.lines().count() > 35 && list.contains("no-common-tls-version"));
     let page = stdout(&tdscope(&["rule", "r1"]));
-    for heading in ["## What it means", "## How it is recognised", "## What to do"] {
-        assert!(page.contains(heading));
+    for heading in ["What it means", "How it is recognised", "What to do"] {
+        assert!(page.lines().any(|line| line == heading), "{page}");
     }
-    assert_eq!(tdscope(&["rule", "X999"]).status.code(), Some(2));
+    let all = stdout(&tdscope(&["rule", "--all"]));
+    assert!(all.contains(&page) && all.lines().filter(|line| *line == "What to do").count() > 35);
+    assert!(
+        stdout(&tdscope(&["rule", "r1", "--format", "markdown"]))
+            .starts_with("## R1 no-common-tls-version\n")
+    );
+    assert_eq!(json(&tdscope(&["rule", "syn-dropped", "--format", "json"]))["code"], "R6");
+    assert!(json(&tdscope(&["rule", "--all", "--format", "json"])).as_array().unwrap().len() > 35);
+    assert_eq!(tdscope(&["rule", "--all", "R1"]).status.code(), Some(2));
+}
+
+#[test]
+fn an_unknown_rule_gets_the_nearest() {
+    let output = tdscope(&["rule", "syn-droped"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean R6 (syn-dropped)?"), "{}", stderr(&output));
+    assert!(stderr(&tdscope(&["rule", "Q"])).contains("`tdscope rule` lists them"));
 }
