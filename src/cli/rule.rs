@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use tdscope::report::{rules, text};
-use tdscope::rules::{RULES, find, nearest};
+use tdscope::rules::{RULES, UnknownRule, find};
 
 use super::terminal::style;
 use super::{UNREADABLE, complain, print};
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &RuleOptions) -> io::Result<ExitCode> {
                 PageFormat::Markdown => rules::markdown(rule),
             },
             None => {
-                complain(&unknown(name));
+                complain(&format!("tdscope: {}", UnknownRule { name: name.clone() }));
                 return Ok(ExitCode::from(UNREADABLE));
             }
         },
@@ -69,12 +69,4 @@ fn several(options: &RuleOptions) -> String {
         (PageFormat::Markdown, false) => rules::markdown_table(RULES),
         (PageFormat::Markdown, true) => rules::markdown_document(RULES),
     }
-}
-
-fn unknown(name: &str) -> String {
-    let hint = match nearest(name) {
-        Some(rule) => format!("did you mean {} ({})?", rule.code, rule.slug),
-        None => "`tdscope rule` lists them".to_owned(),
-    };
-    format!("tdscope: no rule has the code or name '{}'; {hint}", name.escape_debug())
 }

@@ -2,6 +2,37 @@
 
 use super::{RULES, Rule};
 
+/// A name that no rule has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no rule is called '{}'; {}", .name.escape_debug(), suggestion(.name))]
+pub struct UnknownRule {
+    /// What was typed.
+    pub name: String,
+}
+
+fn suggestion(name: &str) -> String {
+    match nearest(name) {
+        Some(rule) => format!("did you mean {} ({})?", rule.code, rule.slug),
+        None => "`tdscope rule` lists them".to_owned(),
+    }
+}
+
+/// The rule with this code or slug, else those whose codes begin with it.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn named(name: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
+    let begins = |rule: &&'static Rule| {
+        rule.code.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    let rules: Vec<&'static Rule> = match find(name) {
+        Some(rule) => vec![rule],
+        None if name.is_empty() => Vec::new(),
+        None => RULES.iter().copied().filter(begins).collect(),
+    };
+    if rules.is_empty() { Err(UnknownRule { name: name.to_owned() }) } else { Ok(rules) }
+}
+
 /// The rule with this code or slug, in letters of either case.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Rule> {

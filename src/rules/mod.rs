@@ -29,6 +29,7 @@ mod phrase;
 mod prelogin;
 mod refusal;
 mod registry;
+mod selection;
 mod stalled;
 mod syn;
 #[cfg(test)]
@@ -36,10 +37,11 @@ pub(crate) mod tests;
 mod weak_hash_certificate;
 
 pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
-pub use lookup::{find, nearest};
+pub use lookup::{UnknownRule, find, nearest};
 pub use page::{Explanation, HEADINGS};
 pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};
+pub use selection::Selection;
 
 /// Every rule, in order of code.
 pub static RULES: &[&Rule] = &[
