@@ -16,7 +16,7 @@ mod successes;
 mod tests;
 
 pub use filter::{Filter, TimeBound};
-pub use result::{Analysis, JudgedConnection, Totals};
+pub use result::{Analysis, JudgedConnection, LeftOut, Totals};
 
 /// How far the reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ use std::sync::Arc;
 use crate::capture::{Error, Source};
 use crate::decode::{Decoded, Undecoded, decode};
 use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
+use crate::rules::Selection;
 use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Limits, Table};
 
@@ -42,6 +43,8 @@ use collector::Collector;
 pub struct Settings {
     /// What is reported; everything else still teaches about the servers.
     pub filter: Filter,
+    /// The rules whose findings are reported.
+    pub rules: Selection,
     /// Connections with a verdict in the result, at most.
     pub max_connections: usize,
     /// Every connection goes into the result.
@@ -58,6 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             filter: Filter::default(),
+            rules: Selection::default(),
             max_connections: 10_000,
             all_connections: false,
             healthy_exemplars: 2,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::collector::Collector;
 use super::learning::{count_login, learn_probe, unknown_server};
 use super::successes::Successes;
-use super::{Analysis, JudgedConnection, Settings};
+use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
     CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity,
@@ -66,15 +66,25 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
     totals.evicted = counts.evicted;
     totals.failed += judged.failed;
     totals.selected += judged.selected;
+    let mut left_out = LeftOut::default();
+    let mut findings = folder.findings();
+    findings.retain(|finding| {
+        let wanted = collector.settings.rules.wants(finding.code);
+        if !wanted {
+            left_out.add(finding);
+        }
+        wanted
+    });
     Analysis {
         captures,
-        findings: folder.findings(),
+        findings,
         servers,
         connections: judged.connections,
         connections_omitted: judged.omitted,
         browser,
         totals,
         restricted: collector.settings.filter.restricts(),
+        left_out,
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tdscope::analysis::{Filter, Settings, TimeBound};
 use tdscope::capture::Input;
 use tdscope::facts::Time;
-use tdscope::rules::Severity;
+use tdscope::rules::{Selection, Severity};
 
 use super::rule::RuleOptions;
 
@@ -48,6 +48,16 @@ pub(crate) struct AnalyzeOptions {
     /// Show findings of at least this severity. The exit code does not change.
     #[arg(long, value_enum, default_value_t = Least::Info, value_name = "SEVERITY")]
     pub(crate) min_severity: Least,
+
+    /// Show and count only findings of these rules: codes, names, or beginnings of codes such as N or T3.
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    select: Vec<String>,
+
+    /// Leave out findings of these rules, named as for --select. Every rule is still asked: a connection keeps
+    /// the verdict of a rule that is left out (it stands in JSON) and gets no other rule's guess instead; the
+    /// finding is not shown, is not counted, and does not make the exit code 1.
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    ignore: Vec<String>,
 
     /// A port where SQL Server listens. TDS is recognised on any port; this adds certainty where nothing
     /// was said. May be given several times.
@@ -96,7 +106,7 @@ pub(crate) struct AnalyzeOptions {
     pub(crate) exit_zero: bool,
 }
 
-const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found, 2 an input could not be read \
+const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found (by a rule that is not left out), 2 an input could not be read \
 at all or the usage is wrong.";
 
 /// Form of the report.
@@ -142,7 +152,7 @@ impl AnalyzeOptions {
     /// What the library is asked.
     ///
     /// # Errors
-    /// When a time cannot be understood, or standard input is named twice.
+    /// When a time or a rule cannot be understood, or standard input is named twice.
     pub(crate) fn settings(&self) -> Result<Settings, String> {
         if self.inputs().iter().filter(|input| **input == Input::Stdin).count() > 1 {
             return Err("standard input (-) can be read only once".to_owned());
@@ -156,6 +166,7 @@ impl AnalyzeOptions {
                 until: self.bound("--until", self.until.as_deref())?,
                 client_connection_id: self.client_connection_id.clone(),
             },
+            rules: Selection::new(&self.select, &self.ignore).map_err(|error| error.to_string())?,
             max_connections: self.max_connections,
             all_connections: self.all_connections,
             ..Settings::default()

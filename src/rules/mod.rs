@@ -18,15 +18,18 @@ mod extended_master_secret_mismatch;
 mod finding;
 mod handshake_closed;
 mod login;
+mod lookup;
 mod no_common_cipher_suite;
 mod no_common_group;
 mod no_common_signature_algorithm;
 mod no_common_tls_version;
+mod page;
 mod path;
 mod phrase;
 mod prelogin;
 mod refusal;
 mod registry;
+mod selection;
 mod stalled;
 mod syn;
 #[cfg(test)]
@@ -34,8 +37,11 @@ pub(crate) mod tests;
 mod weak_hash_certificate;
 
 pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
+pub use lookup::{UnknownRule, find, nearest};
+pub use page::{Explanation, HEADINGS};
 pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};
+pub use selection::Selection;
 
 /// Every rule, in order of code.
 pub static RULES: &[&Rule] = &[
@@ -81,9 +87,3 @@ pub static RULES: &[&Rule] = &[
     &login::PLAINTEXT,
     &capture_incomplete::RULE,
 ];
-
-/// The rule with this code or slug.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| rule.code.eq_ignore_ascii_case(name) || rule.slug == name)
-}

@@ -1,5 +1,7 @@
 //! How a rule is declared, and what all rules are.
 
+use serde::Serialize;
+
 use super::{Confidence, Severity, Verdict};
 use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, Moment, ServerFacts};
 
@@ -23,10 +25,13 @@ pub struct Rule {
     pub rank: Rank,
     /// The check.
     pub check: Check,
+    /// The file it stands in, from the root of the crate.
+    pub source: &'static str,
 }
 
 /// Order of preference between rules that explain the same connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rank {
     /// What the path proves.
     Path,
@@ -130,6 +135,7 @@ macro_rules! declare_rule {
             severity: $crate::rules::Severity::$severity,
             rank: $crate::rules::Rank::$rank,
             check: $crate::rules::Check::$kind($check),
+            source: file!(),
         };
     };
 }
