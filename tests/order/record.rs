@@ -61,7 +61,7 @@ fn pcap(records: &[Record]) -> Vec<u8> {
     file.extend(0xA1B2_3C4D_u32.to_le_bytes());
     file.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     file.extend(262_144_u32.to_le_bytes());
-    file.extend(u32::from(link.0).to_le_bytes());
+    file.extend(link.0.to_le_bytes());
     for record in records {
         let seconds = u32::try_from(record.time.div_euclid(1_000_000_000)).unwrap();
         let nanoseconds = u32::try_from(record.time.rem_euclid(1_000_000_000)).unwrap();
