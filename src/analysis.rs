@@ -32,6 +32,7 @@ use std::sync::Arc;
 use crate::capture::{Error, Source};
 use crate::decode::{Decoded, Undecoded, decode};
 use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
+use crate::reference::policy::Policies;
 use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Limits, Table};
 
@@ -42,6 +43,8 @@ use collector::Collector;
 pub struct Settings {
     /// What is reported; everything else still teaches about the servers.
     pub filter: Filter,
+    /// What the user says is allowed, at every server and every client.
+    pub policies: Policies,
     /// Connections with a verdict in the result, at most.
     pub max_connections: usize,
     /// Every connection goes into the result.
@@ -58,6 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             filter: Filter::default(),
+            policies: Policies::default(),
             max_connections: 10_000,
             all_connections: false,
             healthy_exemplars: 2,

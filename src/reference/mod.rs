@@ -10,4 +10,4 @@ mod schannel;
 pub use errors::login_error;
 pub use events::schannel_event;
 pub use product::{has_login_dispatcher_pool, product_name, supports_tls12, supports_tls13};
-pub use schannel::{RELEASES, Release, is_default_suite, releases_with_a_suite};
+pub use schannel::{LeadingZeros, Match, Protocols, RELEASES, Release, is_default_suite, releases_that};
