@@ -32,6 +32,7 @@ use std::sync::Arc;
 use crate::capture::{Error, Source};
 use crate::decode::{Decoded, Undecoded, decode};
 use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
+use crate::reference::policy::Policies;
 use crate::rules::Selection;
 use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Limits, Table};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub filter: Filter,
     /// The rules whose findings are reported.
     pub rules: Selection,
+    /// What the user says is allowed, at every server and every client.
+    pub policies: Policies,
     /// Connections with a verdict in the result, at most.
     pub max_connections: usize,
     /// Every connection goes into the result.
@@ -62,6 +65,7 @@ impl Default for Settings {
         Self {
             filter: Filter::default(),
             rules: Selection::default(),
+            policies: Policies::default(),
             max_connections: 10_000,
             all_connections: false,
             healthy_exemplars: 2,

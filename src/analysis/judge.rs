@@ -218,7 +218,7 @@ impl Folder {
         settings: &Settings,
         capture_first: Option<Time>,
     ) -> Option<Ruling> {
-        let case = Case { connection, server };
+        let case = Case { connection, server, policies: &settings.policies };
         let mut best: Option<(Rank, usize, Verdict)> = None;
         let wanted = settings.filter.wants(connection, capture_first.unwrap_or_default());
         for (index, rule) in RULES.iter().enumerate() {
@@ -354,6 +354,7 @@ impl Group {
             evidence: self.verdict.evidence,
             ruled_out: self.verdict.ruled_out,
             candidates: self.verdict.candidates,
+            compared: self.verdict.compared,
             remedy: self.verdict.remedy,
             display_filter: filter,
             story: self.story,
@@ -381,6 +382,7 @@ fn note_finding(rule: &Rule, note: Note) -> Finding {
         evidence: note.verdict.evidence,
         ruled_out: note.verdict.ruled_out,
         candidates: note.verdict.candidates,
+        compared: note.verdict.compared,
         remedy: note.verdict.remedy,
         display_filter: String::new(),
         story: String::new(),

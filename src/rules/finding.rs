@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::facts::{At, Endpoint, Moment, Time};
+use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -64,6 +65,26 @@ pub struct Candidate {
     pub because: String,
 }
 
+/// Offer and policy side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Compared {
+    /// What the client offers.
+    pub offered: Lists,
+    /// What the user said the server allows.
+    pub allowed: Lists,
+    /// What is in both and can be used: a suite with one of the versions, TLS 1.3 in TDS 8.0 alone.
+    pub common: Lists,
+}
+
+/// Versions and suites; `null` where nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Lists {
+    /// TLS versions.
+    pub versions: Option<Vec<ProtocolVersion>>,
+    /// Cipher suites.
+    pub suites: Option<Vec<CipherSuite>>,
+}
+
 /// What a rule says of one connection, before equal ones are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -81,6 +102,8 @@ pub struct Verdict {
     pub ruled_out: Vec<RuledOut>,
     /// What else fits.
     pub candidates: Vec<Candidate>,
+    /// Offer and policy side by side, when the user brought one.
+    pub compared: Option<Compared>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
     /// Verdicts of the same rule, server and confidence fold together when this is equal too.
@@ -123,6 +146,9 @@ pub struct Finding {
     pub ruled_out: Vec<RuledOut>,
     /// What else fits.
     pub candidates: Vec<Candidate>,
+    /// Offer and policy side by side, when the user brought one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
     /// A Wireshark display filter that shows the first connection.
@@ -166,6 +192,7 @@ impl Verdict {
             evidence: Vec::new(),
             ruled_out: Vec::new(),
             candidates: Vec::new(),
+            compared: None,
             remedy: Vec::new(),
             group: String::new(),
         }
@@ -203,6 +230,13 @@ impl Verdict {
     #[must_use]
     pub fn candidate(mut self, slug: &'static str, because: impl Into<String>) -> Self {
         self.candidates.push(Candidate { slug, because: because.into() });
+        self
+    }
+
+    /// With offer and policy side by side.
+    #[must_use]
+    pub fn compared(mut self, compared: impl Into<Option<Compared>>) -> Self {
+        self.compared = compared.into();
         self
     }
 

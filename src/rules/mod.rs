@@ -3,6 +3,7 @@
 //! A rule sees facts, never a packet, and gives a [`Verdict`] or nothing. When several explain one
 //! connection, [`Rank`] and then the order of [`RULES`] decides.
 
+mod allowed;
 mod browser_unanswered;
 mod capture_incomplete;
 mod certificate;
@@ -36,7 +37,9 @@ mod syn;
 pub(crate) mod tests;
 mod weak_hash_certificate;
 
-pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
+pub use finding::{
+    Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Verdict,
+};
 pub use lookup::{UnknownRule, find, nearest};
 pub use page::{Explanation, HEADINGS};
 pub(crate) use registry::declare_rule;

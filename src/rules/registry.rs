@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Confidence, Severity, Verdict};
 use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, Moment, ServerFacts};
+use crate::reference::policy::Policies;
 
 /// A rule: its page and its check.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub struct Case<'a> {
     pub connection: &'a ConnectionFacts,
     /// What all connections taught about its server.
     pub server: &'a ServerFacts,
+    /// What the user says is allowed.
+    pub policies: &'a Policies,
 }
 
 /// What a server rule sees.
