@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::DheStatistics;
 use crate::facts::{At, Endpoint, Moment, Time};
 
 /// How bad it is.
@@ -65,7 +66,7 @@ pub struct Candidate {
 }
 
 /// What a rule says of one connection, before equal ones are folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// How bad, where it differs from the rule's own; below error it is no verdict on the connection.
     pub severity: Option<Severity>,
@@ -83,12 +84,14 @@ pub struct Verdict {
     pub candidates: Vec<Candidate>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
+    /// The numbers behind it, where it rests on numbers.
+    pub statistics: Option<DheStatistics>,
     /// Verdicts of the same rule, server and confidence fold together when this is equal too.
     pub group: String,
 }
 
 /// A finding: equal verdicts, folded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Code of the rule, such as `R1`.
     pub code: &'static str,
@@ -125,6 +128,9 @@ pub struct Finding {
     pub candidates: Vec<Candidate>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
+    /// The numbers behind it, where it rests on numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<DheStatistics>,
     /// A Wireshark display filter that shows the first connection.
     pub display_filter: String,
     /// Story of the first connection, in the notation of SQL Server support.
@@ -167,6 +173,7 @@ impl Verdict {
             ruled_out: Vec::new(),
             candidates: Vec::new(),
             remedy: Vec::new(),
+            statistics: None,
             group: String::new(),
         }
     }
@@ -210,6 +217,13 @@ impl Verdict {
     #[must_use]
     pub fn step(mut self, step: impl Into<String>) -> Self {
         self.remedy.push(step.into());
+        self
+    }
+
+    /// The numbers behind it.
+    #[must_use]
+    pub fn statistics(mut self, statistics: DheStatistics) -> Self {
+        self.statistics = Some(statistics);
         self
     }
 

@@ -13,6 +13,7 @@ mod closed_after_client_hello;
 mod deprecated_tls;
 mod dh_group_too_small;
 mod dhe_leading_zero;
+mod dhe_statistics;
 mod dhe_suite_hazard;
 mod extended_master_secret_mismatch;
 mod finding;
@@ -33,6 +34,7 @@ mod syn;
 pub(crate) mod tests;
 mod weak_hash_certificate;
 
+pub use dhe_statistics::{DheRate, DheStatistics};
 pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
 pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};
