@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::DheStatistics;
 use crate::facts::{At, Endpoint, Moment, Time};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
@@ -86,7 +87,7 @@ pub struct Lists {
 }
 
 /// What a rule says of one connection, before equal ones are folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// How bad, where it differs from the rule's own; below error it is no verdict on the connection.
     pub severity: Option<Severity>,
@@ -106,12 +107,14 @@ pub struct Verdict {
     pub compared: Option<Compared>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
+    /// The numbers behind it, where it rests on numbers.
+    pub statistics: Option<DheStatistics>,
     /// Verdicts of the same rule, server and confidence fold together when this is equal too.
     pub group: String,
 }
 
 /// A finding: equal verdicts, folded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Code of the rule, such as `R1`.
     pub code: &'static str,
@@ -151,6 +154,9 @@ pub struct Finding {
     pub compared: Option<Compared>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
+    /// The numbers behind it, where it rests on numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<DheStatistics>,
     /// A Wireshark display filter that shows the first connection.
     pub display_filter: String,
     /// Story of the first connection, in the notation of SQL Server support.
@@ -194,6 +200,7 @@ impl Verdict {
             candidates: Vec::new(),
             compared: None,
             remedy: Vec::new(),
+            statistics: None,
             group: String::new(),
         }
     }
@@ -244,6 +251,13 @@ impl Verdict {
     #[must_use]
     pub fn step(mut self, step: impl Into<String>) -> Self {
         self.remedy.push(step.into());
+        self
+    }
+
+    /// The numbers behind it.
+    #[must_use]
+    pub fn statistics(mut self, statistics: DheStatistics) -> Self {
+        self.statistics = Some(statistics);
         self
     }
 

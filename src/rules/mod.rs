@@ -14,6 +14,7 @@ mod closed_after_client_hello;
 mod deprecated_tls;
 mod dh_group_too_small;
 mod dhe_leading_zero;
+mod dhe_statistics;
 mod dhe_suite_hazard;
 mod extended_master_secret_mismatch;
 mod finding;
@@ -37,6 +38,7 @@ mod syn;
 pub(crate) mod tests;
 mod weak_hash_certificate;
 
+pub use dhe_statistics::{DheRate, DheStatistics};
 pub use finding::{
     Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Verdict,
 };

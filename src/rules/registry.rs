@@ -89,7 +89,7 @@ pub struct CaptureCase<'a> {
 }
 
 /// What a server or capture rule says: a verdict about no single connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Note {
     /// What it says.
     pub verdict: Verdict,
