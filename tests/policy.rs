@@ -212,3 +212,12 @@ fn a_policy_that_cannot_be_read_is_said_in_one_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("empty-policy.txt: empty"), "{said}");
 }
+
+#[test]
+fn a_report_never_goes_over_a_policy() {
+    let text = b"TLS_RSA_WITH_AES_256_CBC_SHA\n";
+    let policy = scratch("precious.txt", text);
+    let name = policy.to_str().unwrap();
+    assert_eq!(analyze(&["--server-policy", name, "-o", name]).status.code(), Some(2));
+    assert_eq!(fs::read(&policy).unwrap(), text);
+}
