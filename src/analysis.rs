@@ -11,6 +11,7 @@ mod filter;
 mod judge;
 mod learning;
 mod result;
+mod scan;
 #[cfg(test)]
 mod tests;
 
