@@ -11,6 +11,7 @@ mod filter;
 mod judge;
 mod learning;
 mod result;
+mod scan;
 mod successes;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::collector::Collector;
 use super::learning::{count_login, learn_probe, unknown_server};
+use super::scan::Scans;
 use super::successes::Successes;
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, Time};
@@ -121,11 +122,12 @@ impl Judged {
 }
 
 /// The connections to be judged: those that may have failed, and of the silent ones those that called what is
-/// taken for a SQL Server.
+/// taken for a SQL Server, unless to scan its host.
 fn take_connections(collector: &mut Collector) -> Vec<ConnectionFacts> {
+    let scans = Scans::among(collector);
     let mut connections = std::mem::take(&mut collector.pending);
     for connection in std::mem::take(&mut collector.silent) {
-        if calls_sql_server(collector, &connection) {
+        if calls_sql_server(collector, &connection) && !scans.have(&connection) {
             connections.push(connection);
         }
     }

@@ -33,10 +33,17 @@ fn small_captures() -> Vec<PathBuf> {
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.metadata().unwrap().len() < SMALL)
         .map(|entry| entry.path())
+        .filter(|path| has_one_link_type(path))
         .collect();
     paths.sort();
     assert!(paths.len() > 90, "only {} captures", paths.len());
     paths
+}
+
+/// What is rearranged is written as pcap, which has no place for a second link type.
+fn has_one_link_type(path: &Path) -> bool {
+    let records = read(path);
+    records.iter().all(|record| record.link == records[0].link)
 }
 
 fn name(path: &Path) -> String {
@@ -70,7 +77,7 @@ fn connections_may_interleave_in_any_way() {
     let mut differences = Differences::default();
     for path in small_captures() {
         let records = read(&path);
-        let expected = summary(&[records.clone()]);
+        let expected = summary(std::slice::from_ref(&records));
         for seed in 0..SEEDS {
             let what = |how: &str| format!("{} {how}, seed {seed}", name(&path));
             let mut random = Seed::new(seed);
@@ -89,7 +96,7 @@ fn a_capture_may_be_cut_into_files_in_any_way() {
     let mut differences = Differences::default();
     for path in small_captures() {
         let records = read(&path);
-        let expected = summary(&[records.clone()]);
+        let expected = summary(std::slice::from_ref(&records));
         let mut dealt = dealt(&records);
         differences.compare(&format!("{} dealt to three files", name(&path)), &expected, &dealt);
         dealt.reverse();
@@ -120,10 +127,10 @@ fn two_captures_in_one_tell_what_each_tells() {
     for (first, second) in pairs {
         let folder = Path::new("fixtures/captures");
         let (left, right) = (read(&folder.join(first)), arrange::elsewhere(&read(&folder.join(second))));
-        let expected = summary(&[left.clone()]).and(summary(&[right.clone()]));
+        let expected = summary(std::slice::from_ref(&left)).and(summary(std::slice::from_ref(&right)));
         let what = |how: &str| format!("{first} and {second} {how}");
         let together = overlapping(&left, &right);
-        differences.compare(&what("one after the other"), &expected, &[together.clone()]);
+        differences.compare(&what("one after the other"), &expected, std::slice::from_ref(&together));
         differences.compare(&what("as two files"), &expected, &[left, right]);
         let mut in_time_order = together.clone();
         in_time_order.sort_by_key(|record| record.time);
