@@ -10,7 +10,10 @@ mod collector;
 mod filter;
 mod judge;
 mod learning;
+mod load;
 mod result;
+mod scan;
+mod taken_at;
 #[cfg(test)]
 mod tests;
 

@@ -30,6 +30,7 @@ mod refusal;
 mod registry;
 mod stalled;
 mod syn;
+mod syn_dropped;
 #[cfg(test)]
 pub(crate) mod tests;
 mod weak_hash_certificate;
@@ -46,7 +47,7 @@ pub static RULES: &[&Rule] = &[
     &dhe_suite_hazard::RULE,
     &weak_hash_certificate::RULE,
     &dhe_leading_zero::RULE,
-    &syn::SYN_DROPPED,
+    &syn_dropped::RULE,
     &path::MIDDLEBOX,
     &path::NETWORK_LOSS,
     &syn::PORT_CLOSED,

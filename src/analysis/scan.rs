@@ -1,0 +1,45 @@
+//! Port scans: what calls many ports of one host within seconds is no login.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::facts::ConnectionFacts;
+
+/// Ports of one host, called by one client within [`SPAN`] to twice that, that make a scan.
+const PORTS: usize = 20;
+/// Length of the stretches in which ports are counted, in nanoseconds: 10 s.
+const SPAN: i64 = 10_000_000_000;
+/// Stretches kept; more are not looked at.
+const KEPT: usize = 1 << 16;
+
+/// Which ports were called by connections in which nothing was said, by client, host and stretch of time.
+#[derive(Debug, Default)]
+pub(super) struct Scans {
+    called: BTreeMap<(IpAddr, IpAddr, i64), BTreeSet<u16>>,
+}
+
+impl Scans {
+    /// Notes a connection in which nothing was said.
+    pub(super) fn note(&mut self, connection: &ConnectionFacts) {
+        let key = key(connection, 0);
+        if self.called.len() >= KEPT && !self.called.contains_key(&key) {
+            return;
+        }
+        let ports = self.called.entry(key).or_default();
+        if ports.len() < PORTS {
+            ports.insert(connection.server.port);
+        }
+    }
+
+    /// Whether it is one of a scan.
+    pub(super) fn has(&self, connection: &ConnectionFacts) -> bool {
+        let ports = |step| self.called.get(&key(connection, step)).into_iter().flatten();
+        let together = |step| ports(step).chain(ports(step + 1)).collect::<BTreeSet<_>>().len();
+        together(-1) >= PORTS || together(0) >= PORTS
+    }
+}
+
+fn key(connection: &ConnectionFacts, step: i64) -> (IpAddr, IpAddr, i64) {
+    let stretch = connection.first.time.0.div_euclid(SPAN).saturating_add(step);
+    (connection.client.ip, connection.server.ip, stretch)
+}
