@@ -10,9 +10,11 @@ mod collector;
 mod filter;
 mod judge;
 mod learning;
+mod load;
 mod result;
 mod scan;
 mod successes;
+mod taken_at;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::browser::Browser;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
+use super::scan::Scans;
+use super::taken_at::Votes;
 use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
 use crate::session::KnownPorts;
@@ -43,6 +45,9 @@ pub(super) struct Collector {
     /// Their servers.
     pub(super) failing: BTreeSet<Endpoint>,
     pub(super) quality: ConnectionQuality,
+    /// Where the files and the connections of each server were captured.
+    pub(super) taken_at: (BTreeMap<u32, Votes>, BTreeMap<Endpoint, Votes>),
+    pub(super) scans: Scans,
     /// Earliest first packet of any connection.
     pub(super) first: Option<Time>,
     offers: BTreeMap<u64, Vec<Arc<Offer>>>,
@@ -75,6 +80,8 @@ impl Collector {
             omitted: 0,
             failing: BTreeSet::new(),
             quality: ConnectionQuality::default(),
+            taken_at: Default::default(),
+            scans: Scans::default(),
             first: None,
             offers: BTreeMap::new(),
             chains: Vec::new(),
@@ -89,6 +96,9 @@ impl Collector {
         if room || self.servers.contains_key(&endpoint) {
             let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
             learn_transport(server, &connection);
+        }
+        if connection.tds.recognized || self.known.has(endpoint.port) {
+            self.note_where(&connection);
         }
         if !connection.tds.recognized {
             self.silent_connection(connection);
@@ -113,6 +123,7 @@ impl Collector {
         if connection.tcp.syn.is_none() && !self.known.has(connection.server.port) {
             return;
         }
+        self.scans.note(&connection);
         if is_probe(&connection) {
             if let Some(server) = self.servers.get_mut(&connection.server) {
                 learn_probe(server, &connection);
@@ -162,6 +173,15 @@ impl Collector {
         if wanted && (self.settings.all_connections || *kept < self.settings.healthy_exemplars) {
             *kept += 1;
             self.healthy.push(connection);
+        }
+    }
+
+    /// Notes where the connection was captured, for its file and its server.
+    fn note_where(&mut self, connection: &ConnectionFacts) {
+        let (files, servers) = &mut self.taken_at;
+        files.entry(connection.first.at.file).or_default().note(connection);
+        if servers.len() < SERVERS || servers.contains_key(&connection.server) {
+            servers.entry(connection.server).or_default().note(connection);
         }
     }
 

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::collector::Collector;
 use super::learning::{count_login, learn_probe, unknown_server};
-use super::scan::Scans;
+use super::load::count_open;
 use super::successes::Successes;
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
-use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, Time};
+use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
 use crate::rules::{
     CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity,
     Verdict,
@@ -29,6 +29,7 @@ const RETRY: i64 = 1_200_000_000;
 pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, counts: TableCounts) -> Analysis {
     let captures = with_connection_quality(captures, &collector);
     announce(&mut collector);
+    settle_servers(&mut collector, &captures);
     let mut connections = take_connections(&mut collector);
     connections.sort_by_key(|connection| connection.id);
 
@@ -124,10 +125,14 @@ impl Judged {
 /// The connections to be judged: those that may have failed, and of the silent ones those that called what is
 /// taken for a SQL Server, unless to scan its host.
 fn take_connections(collector: &mut Collector) -> Vec<ConnectionFacts> {
-    let scans = Scans::among(collector);
     let mut connections = std::mem::take(&mut collector.pending);
     for connection in std::mem::take(&mut collector.silent) {
-        if calls_sql_server(collector, &connection) && !scans.have(&connection) {
+        // A client that speaks TDS is taken at its word: its refused connections may be logins that failed.
+        let stranger = !collector.clients.contains(&connection.client.ip);
+        let calls = calls_sql_server(collector, &connection);
+        if collector.scans.has(&connection) && (stranger || !calls) {
+            collector.totals.scanned += 1;
+        } else if calls {
             connections.push(connection);
         }
     }
@@ -136,15 +141,35 @@ fn take_connections(collector: &mut Collector) -> Vec<ConnectionFacts> {
 
 /// A connection in which nothing was said counts when its listener is taken for a SQL Server: by its port, by
 /// the SQL Browser, because TDS was spoken there by others, or because the caller speaks TDS to others and
-/// calls a port of the range where named instances live.
+/// calls a port of the range where named instances live. A connection that is one of very many to ports of the
+/// same host counts only where the port is known and nobody is accepted.
 pub(super) fn calls_sql_server(collector: &Collector, connection: &ConnectionFacts) -> bool {
     /// First dynamic port (RFC 6335 6): named instances listen there unless told otherwise.
     const DYNAMIC: u16 = 49_152;
     let server = connection.server;
     let known = collector.servers.get(&server);
+    if collector.scans.has(connection) {
+        let named =
+            collector.known.has(server.port) || known.is_some_and(|server| server.announced.is_some());
+        return named && known.is_none_or(|server| server.accepted.first().is_none());
+    }
     collector.known.has(server.port)
         || known.is_some_and(|server| server.spoke_tds.is_some() || server.announced.is_some())
         || (server.port >= DYNAMIC && collector.clients.contains(&connection.client.ip))
+}
+
+/// What is known of servers once all their connections are.
+fn settle_servers(collector: &mut Collector, captures: &[CaptureFacts]) {
+    let only_clients = captures.iter().all(|capture| capture.quality.taken_at == TakenAt::Client);
+    for server in collector.servers.values_mut() {
+        count_open(&mut server.load);
+        let votes = collector.taken_at.1.get(&server.endpoint).copied().unwrap_or_default();
+        server.taken_at = match votes.decide().0 {
+            // A host that answers nobody shows nothing; what captures at a client does so for all its servers.
+            TakenAt::Unknown if only_clients => TakenAt::Client,
+            place => place,
+        };
+    }
 }
 
 fn announce(collector: &mut Collector) {
@@ -179,6 +204,8 @@ fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collecto
         capture.quality.one_sided = of(&collector.quality.one_sided);
         capture.quality.gapped = of(&collector.quality.gapped);
         capture.quality.duplicates = of(&collector.quality.duplicates);
+        let votes = collector.taken_at.0.get(&file).copied().unwrap_or_default();
+        (capture.quality.taken_at, capture.quality.taken_at_shown_by) = votes.decide();
     }
     captures
 }

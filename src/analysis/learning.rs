@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::load::learn_load;
 use crate::facts::{
-    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, LoadWindow, LoginCounts,
-    LoginProof, Moment, Seen, ServerFacts, Side, Time,
+    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, HalfFacts, HostTtl, LoginCounts,
+    LoginProof, Moment, Seen, ServerFacts, Side, TakenAt,
 };
 use crate::tls::{CipherSuite, KeyExchange, ProtocolVersion};
 
-/// Windows of load kept for a server; when more are needed the windows become twice as long.
-const WINDOWS: usize = 512;
 /// Failed DHE handshakes kept for a pair.
 const FAILURES: usize = 32;
 /// Sources of health checks kept for a server.
@@ -32,6 +31,8 @@ pub(super) fn unknown_server(endpoint: Endpoint) -> ServerFacts {
         clear_prelogin_answered: None,
         accepted: AcceptSpans::default(),
         foreign_reset: None,
+        ttl: None,
+        taken_at: TakenAt::Unknown,
         unheard: 0,
         probes: BTreeMap::new(),
         load: Vec::new(),
@@ -46,21 +47,20 @@ pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionF
         earliest(&mut server.foreign_reset, reset.moment);
     }
     server.unheard += u64::from(connection.tcp.server.packets == 0 && connection.tcp.client.bytes > 0);
-    let Some(syn) = connection.tcp.syn.or(connection.tcp.syn_ack) else { return };
-    let accepted = connection.tcp.syn_ack.is_some();
-    if accepted {
-        server.accepted.accept(syn);
+    if let (Some(syn_ack), tcp) = (connection.tcp.syn_ack, &connection.tcp) {
+        server.accepted.accept(tcp.syn.unwrap_or(syn_ack));
+        learn_ttl(server, &tcp.server, syn_ack);
     }
-    let refused = connection.tcp.resets.iter().any(|reset| reset.refuses_syn);
-    let window = load_window(&mut server.load, syn.time);
-    window.syns += 1;
-    window.accepted += u64::from(accepted);
-    if accepted {
-        earliest(&mut window.first_accepted, syn);
-    }
-    window.retried += u64::from(connection.tcp.syns.saturating_sub(1));
-    window.refused += u64::from(refused && !accepted);
-    window.unanswered += u64::from(!refused && !accepted);
+    learn_load(server, connection);
+}
+
+/// The TTL with which the host's packets arrive, from connections that it accepted.
+fn learn_ttl(server: &mut ServerFacts, half: &HalfFacts, syn_ack: Moment) {
+    let (Some(low), Some(high)) = (half.ttl_min, half.ttl_max) else { return };
+    let known = server.ttl.get_or_insert(HostTtl { low, high, first: syn_ack });
+    known.low = known.low.min(low);
+    known.high = known.high.max(high);
+    known.first = known.first.min(syn_ack);
 }
 
 /// Takes in what a connection that spoke TDS shows.
@@ -188,7 +188,8 @@ pub(super) fn is_probe(connection: &ConnectionFacts) -> bool {
     silent && tcp.syn_ack.is_some() && by_client
 }
 
-fn earliest(slot: &mut Option<Moment>, at: Moment) {
+/// Keeps the earlier of the two.
+pub(super) fn earliest(slot: &mut Option<Moment>, at: Moment) {
     *slot = Some(slot.map_or(at, |known| known.min(at)));
 }
 
@@ -199,44 +200,4 @@ fn see<K: Ord>(seen: &mut BTreeMap<K, Seen>, key: K, at: Moment) {
             seen.first = seen.first.min(at);
         })
         .or_insert(Seen { count: 1, first: at });
-}
-
-fn load_window(windows: &mut Vec<LoadWindow>, time: Time) -> &mut LoadWindow {
-    loop {
-        let seconds = windows.first().map_or(1, |window| window.seconds);
-        let width = i64::from(seconds) * 1_000_000_000;
-        let start = Time(time.0.div_euclid(width).saturating_mul(width));
-        let index = windows.partition_point(|window| window.start < start);
-        let exists = windows.get(index).is_some_and(|window| window.start == start);
-        if exists || windows.len() < WINDOWS {
-            if !exists {
-                windows.insert(index, LoadWindow { start, seconds, ..LoadWindow::default() });
-            }
-            // Found or just inserted.
-            #[expect(clippy::indexing_slicing, reason = "index was found or inserted above")]
-            return &mut windows[index];
-        }
-        *windows = twice_as_long(windows);
-    }
-}
-
-fn twice_as_long(windows: &[LoadWindow]) -> Vec<LoadWindow> {
-    let mut merged: Vec<LoadWindow> = Vec::with_capacity(windows.len() / 2 + 1);
-    for window in windows {
-        let seconds = window.seconds.saturating_mul(2);
-        let width = i64::from(seconds) * 1_000_000_000;
-        let start = Time(window.start.0.div_euclid(width).saturating_mul(width));
-        match merged.last_mut().filter(|last| last.start == start) {
-            Some(last) => {
-                last.syns += window.syns;
-                last.accepted += window.accepted;
-                last.retried += window.retried;
-                last.refused += window.refused;
-                last.unanswered += window.unanswered;
-                last.first_accepted = last.first_accepted.or(window.first_accepted);
-            }
-            None => merged.push(LoadWindow { start, seconds, ..*window }),
-        }
-    }
-    merged
 }

@@ -79,6 +79,8 @@ pub struct Totals {
     pub logged_in: u64,
     /// Connections opened and closed without a byte: health checks.
     pub probes: u64,
+    /// Connections of port scans, to listeners that are not taken for SQL Server's or accept others.
+    pub scanned: u64,
     /// Connections that were evicted to make room, with what they would have told.
     pub evicted: u64,
     /// Failing connections judged before the end, with what was known then, to keep memory bounded.

@@ -1,93 +1,45 @@
-//! Port scans: who calls many ports of a host and says nothing is not logging in.
+//! Port scans: what calls many ports of one host within seconds is no login.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::collector::Collector;
 use crate::facts::ConnectionFacts;
 
-/// Ports of one host that a client called without a word, from which on it is a scan. Monitoring looks at a handful
-/// of services; a scan takes hundreds (`nmap` by default a thousand).
-const PORTS: usize = 16;
+/// Ports of one host, called by one client within [`SPAN`] to twice that, that make a scan.
+const PORTS: usize = 20;
+/// Length of the stretches in which ports are counted, in nanoseconds: 10 s.
+const SPAN: i64 = 10_000_000_000;
+/// Stretches kept; more are not looked at.
+const KEPT: usize = 1 << 16;
 
-/// Who scans whom.
-#[derive(Debug)]
-pub(super) struct Scans(BTreeSet<(IpAddr, IpAddr)>);
+/// Which ports were called by connections in which nothing was said, by client, host and stretch of time.
+#[derive(Debug, Default)]
+pub(super) struct Scans {
+    called: BTreeMap<(IpAddr, IpAddr, i64), BTreeSet<u16>>,
+}
 
 impl Scans {
-    /// What the connections in which nothing was said show. A client that speaks TDS is taken at its word: its
-    /// refused connections are logins that failed.
-    pub(super) fn among(collector: &Collector) -> Self {
-        let mut ports: BTreeMap<(IpAddr, IpAddr), BTreeSet<u16>> = BTreeMap::new();
-        for connection in &collector.silent {
-            let called = ports.entry(ends(connection)).or_default();
-            if called.len() < PORTS {
-                called.insert(connection.server.port);
-            }
+    /// Notes a connection in which nothing was said.
+    pub(super) fn note(&mut self, connection: &ConnectionFacts) {
+        let key = key(connection, 0);
+        if self.called.len() >= KEPT && !self.called.contains_key(&key) {
+            return;
         }
-        let scans = |((client, server), called): ((IpAddr, IpAddr), BTreeSet<u16>)| {
-            (called.len() >= PORTS && !collector.clients.contains(&client)).then_some((client, server))
-        };
-        Self(ports.into_iter().filter_map(scans).collect())
+        let ports = self.called.entry(key).or_default();
+        if ports.len() < PORTS {
+            ports.insert(connection.server.port);
+        }
     }
 
-    /// Whether the connection is part of one.
-    pub(super) fn have(&self, connection: &ConnectionFacts) -> bool {
-        self.0.contains(&ends(connection))
+    /// Whether it is one of a scan.
+    pub(super) fn has(&self, connection: &ConnectionFacts) -> bool {
+        let ports = |step| self.called.get(&key(connection, step)).into_iter().flatten();
+        let together = |step| ports(step).chain(ports(step + 1)).collect::<BTreeSet<_>>().len();
+        together(-1) >= PORTS || together(0) >= PORTS
     }
 }
 
-fn ends(connection: &ConnectionFacts) -> (IpAddr, IpAddr) {
-    (connection.client.ip, connection.server.ip)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::analysis::{Settings, judge};
-    use crate::facts::{CaptureFacts, Side};
-    use crate::rules::tests::case::{CLIENT, Connection};
-    use crate::session::KnownPorts;
-    use crate::stream::TableCounts;
-
-    /// Refused connections of one client to so many ports, 1433 the last of them; what is said of them.
-    fn verdicts(ports: u16, client_speaks: bool) -> u64 {
-        let mut collector = Collector::new(Settings::default(), Arc::new(KnownPorts::default()));
-        if client_speaks {
-            collector.clients.insert(CLIENT);
-        }
-        for (id, port) in (1..).zip((1434 - ports)..1434) {
-            let refused = Connection::numbered(id).reset(Side::Server);
-            collector.connection(refused.with(|facts| facts.server.port = port).facts);
-        }
-        judge::judge(collector, vec![CaptureFacts::default()], TableCounts::default()).totals.failed
-    }
-
-    #[test]
-    fn a_scan_is_no_login() {
-        assert_eq!(verdicts(16, false), 0);
-        assert_eq!(verdicts(1000, false), 0);
-    }
-
-    #[test]
-    fn a_handful_of_ports_is_no_scan() {
-        assert_eq!(verdicts(1, false), 1);
-        assert_eq!(verdicts(15, false), 1);
-    }
-
-    #[test]
-    fn who_speaks_tds_does_not_scan() {
-        assert_eq!(verdicts(1000, true), 1);
-    }
-
-    #[test]
-    fn calling_one_port_often_is_no_scan() {
-        let mut collector = Collector::new(Settings::default(), Arc::new(KnownPorts::default()));
-        for id in 1..100 {
-            collector.connection(Connection::numbered(id).reset(Side::Server).facts);
-        }
-        assert_eq!(judge::judge(collector, Vec::new(), TableCounts::default()).totals.failed, 99);
-    }
+fn key(connection: &ConnectionFacts, step: i64) -> (IpAddr, IpAddr, i64) {
+    let stretch = connection.first.time.0.div_euclid(SPAN).saturating_add(step);
+    (connection.client.ip, connection.server.ip, stretch)
 }

@@ -135,7 +135,7 @@ pub struct Quality {
     pub header_cut: bool,
     /// The snap length cut the payload.
     pub payload_cut: bool,
-    /// Whether the TCP checksum fits; only computed for RST segments that were recorded whole and whose length the
+    /// Whether the TCP checksum fits; only computed for SYN and RST segments that were recorded whole and whose length the
     /// IP header tells, `None` else.
     pub checksum_ok: Option<bool>,
 }

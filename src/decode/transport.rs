@@ -56,10 +56,11 @@ fn read_tcp<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> 
     // A first fragment lacks what the others carry; without a length, padding cannot be told from payload.
     let whole =
         bytes.len() == datagram.wire_len && datagram.ip.fragment == Fragment::No && !datagram.ip.zero_length;
+    let judged = flags.has(TcpFlags::RST) || flags.has(TcpFlags::SYN);
     let quality = Quality {
         header_cut,
         payload_cut: payload.len() < payload_len,
-        checksum_ok: (flags.has(TcpFlags::RST) && whole).then(|| checksum_fits(datagram)),
+        checksum_ok: (judged && whole).then(|| checksum_fits(datagram)),
     };
     Decoded::Tcp(Segment {
         at,

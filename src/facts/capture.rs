@@ -58,6 +58,38 @@ pub struct QualityFacts {
     pub one_sided: u64,
     /// Connections with bytes missing.
     pub gapped: u64,
+    /// Where it was taken, as seen from its connections to SQL Servers.
+    pub taken_at: TakenAt,
+    /// What shows where it was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_at_shown_by: Option<TakenAtProof>,
+}
+
+/// Where a capture was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TakenAt {
+    /// On the client, or on its network segment.
+    Client,
+    /// On the server, or on its network segment.
+    Server,
+    /// Between routers: packets of both come from afar.
+    Between,
+    /// Nothing shows it, or what shows it disagrees.
+    #[default]
+    Unknown,
+}
+
+/// What shows where a capture was taken, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TakenAtProof {
+    /// TCP checksums of one side are not filled in: its network card does that after the capture.
+    Checksums,
+    /// TTLs or hop limits: those of one side have the value that hosts begin with, no router has lowered them.
+    Ttl,
+    /// Delays: one side's packets follow the other's at once, the answers to them take a round trip.
+    Delays,
 }
 
 /// Damage in a file.

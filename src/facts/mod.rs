@@ -5,19 +5,21 @@
 
 mod capture;
 mod connection;
+mod load;
 mod moment;
 mod server;
 mod tcp;
 mod tds;
 mod tls;
 
-pub use capture::{CaptureFacts, DamageFact, QualityFacts};
+pub use capture::{CaptureFacts, DamageFact, QualityFacts, TakenAt, TakenAtProof};
 pub use connection::{
     ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, Orientation, Owed, Owing, Phase, Side,
 };
+pub use load::{Latency, LoadWindow};
 pub use moment::{At, Moment, Time};
 pub use server::{
-    AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, LoadWindow, LoginCounts, OtherHandshakes, Seen,
+    AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, HostTtl, LoginCounts, OtherHandshakes, Seen,
     ServerFacts, ShortValues,
 };
 pub use tcp::{HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CertificateFacts, Endpoint, Moment, Time};
+use super::{CertificateFacts, Endpoint, LoadWindow, Moment, TakenAt, Time};
 use crate::tds::ProductBuild;
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
@@ -38,12 +38,16 @@ pub struct ServerFacts {
     /// The first RST in its name, or in a client's towards it, that another machine sent (by its TTL): a device
     /// in the path resets, so other RSTs may be its work too.
     pub foreign_reset: Option<Moment>,
+    /// TTL of its packets, RST excluded, on connections that it accepted.
+    pub ttl: Option<HostTtl>,
+    /// Where its connections were captured.
+    pub taken_at: TakenAt,
     /// Connections that went on without a single packet of the server in the capture: its direction is not
     /// recorded, so that its silence means nothing.
     pub unheard: u64,
     /// Connections that were opened and closed without a byte, by source: health checks.
     pub probes: BTreeMap<IpAddr, u64>,
-    /// SYN, answer and failure counts over time.
+    /// SYNs, answers, failures and latencies over time.
     pub load: Vec<LoadWindow>,
     /// DHE handshakes, by client and prime length in bits.
     pub dhe: BTreeMap<(IpAddr, u16), DheFacts>,
@@ -180,26 +184,15 @@ impl AcceptSpans {
     }
 }
 
-/// What happened at a listener in one stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
-pub struct LoadWindow {
-    /// Where it begins.
-    pub start: Time,
-    /// How long it is, in seconds.
-    pub seconds: u32,
-    /// First SYNs of connections.
-    pub syns: u64,
-    /// Answered by SYN-ACK.
-    pub accepted: u64,
-    /// SYN packets sent again.
-    pub retried: u64,
-    /// Answered by RST.
-    pub refused: u64,
-    /// Never answered.
-    pub unanswered: u64,
-    /// The first SYN in it that was accepted.
-    #[serde(skip)]
-    pub first_accepted: Option<Moment>,
+/// TTL or hop limit with which a host's packets arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostTtl {
+    /// Smallest.
+    pub low: u8,
+    /// Largest.
+    pub high: u8,
+    /// The first SYN-ACK that showed it.
+    pub first: Moment,
 }
 
 /// DHE handshakes of one client with one server and prime length.

@@ -81,6 +81,9 @@ pub struct HalfFacts {
     pub ttl_min: Option<u8>,
     /// Largest TTL or hop limit.
     pub ttl_max: Option<u8>,
+    /// The checksum of its first SYN or SYN-ACK fits; one that does not was not filled in when it was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syn_checksum_ok: Option<bool>,
     /// Its last packet.
     pub last: Option<Moment>,
     /// Its last packet with payload.
@@ -132,6 +135,9 @@ pub struct ResetFact {
 }
 
 impl ResetFact {
+    /// Routes change by one or two hops; a device with another starting value differs by tens.
+    pub const HOPS: u8 = 5;
+
     /// By how many hops its TTL lies outside that of its host's other packets; `None` when there are none.
     #[must_use]
     pub fn ttl_distance(&self) -> Option<u8> {
@@ -143,9 +149,7 @@ impl ResetFact {
     /// on as if it had sent none (Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009).
     #[must_use]
     pub fn is_foreign(&self) -> bool {
-        /// Routes change by one or two hops; a device with another starting value differs by tens.
-        const HOPS: u8 = 5;
-        self.ttl_distance() > Some(HOPS) || self.sender_went_on.is_some()
+        self.ttl_distance() > Some(Self::HOPS) || self.sender_went_on.is_some()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::analysis::{Analysis, JudgedConnection};
 use crate::facts::{
     At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed,
-    Phase, Seen, ServerFacts, TcpFacts, TdsFacts, Time, TlsFacts,
+    Phase, Seen, ServerFacts, TakenAt, TcpFacts, TdsFacts, Time, TlsFacts,
 };
 use crate::reference::product_name;
 use crate::rules::{Confidence, Finding, Severity};
@@ -68,8 +68,13 @@ pub struct Server<'a> {
     /// Connections opened and closed without a byte (health checks), by source.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<String, u64>,
-    /// SYNs and answers over time.
+    /// SYNs, answers and latencies over time.
     pub load: &'a [LoadWindow],
+    /// The same over the whole capture; `open` is the most at the end of any window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_overall: Option<LoadWindow>,
+    /// Where its connections were captured.
+    pub taken_at: TakenAt,
 }
 
 /// What a server was seen to accept.
@@ -193,6 +198,8 @@ fn server(server: &ServerFacts) -> Server<'_> {
         logins: server.logins,
         probes: server.probes.iter().map(|(ip, count)| (ip.to_string(), *count)).collect(),
         load: &server.load,
+        load_overall: LoadWindow::sum(&server.load),
+        taken_at: server.taken_at,
     }
 }
 

@@ -34,6 +34,7 @@ mod registry;
 mod selection;
 mod stalled;
 mod syn;
+mod syn_dropped;
 #[cfg(test)]
 pub(crate) mod tests;
 mod weak_hash_certificate;
@@ -55,7 +56,7 @@ pub static RULES: &[&Rule] = &[
     &dhe_suite_hazard::RULE,
     &weak_hash_certificate::RULE,
     &dhe_leading_zero::RULE,
-    &syn::SYN_DROPPED,
+    &syn_dropped::RULE,
     &path::MIDDLEBOX,
     &path::NETWORK_LOSS,
     &syn::PORT_CLOSED,

@@ -62,6 +62,18 @@ pub(super) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// `1 SYN`, `40 SYNs`.
+pub(super) fn count_of(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A stretch of capture time: `08:53:50 to 08:53:51 UTC`, with the date where it is longer than a day.
+pub(super) fn span(from: Time, to: Time) -> String {
+    let format = if to.since(from) < 86_400_000_000_000 { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let clock = |time: Time| time.timestamp().strftime(format).to_string();
+    format!("{} to {} UTC", clock(from), clock(to))
+}
+
 /// `, 3 times`, or nothing for once.
 pub(super) fn times(number: u32) -> String {
     if number > 1 { format!(", {number} times") } else { String::new() }
@@ -282,6 +294,14 @@ mod tests {
         assert_eq!(count(18, "cipher suite"), "18 cipher suites");
         assert_eq!([tries(1), tries(2)], ["1 try", "2 tries"]);
         assert_eq!([times(0), times(1), times(3)], ["", "", ", 3 times"]);
+    }
+
+    #[test]
+    fn a_stretch_names_the_day_only_when_it_needs_to() {
+        let from = Time(1_772_331_240_000_000_000);
+        let to = |seconds: i64| Time(from.0 + seconds * 1_000_000_000);
+        assert_eq!(span(from, to(1)), "02:14:00 to 02:14:01 UTC");
+        assert_eq!(span(from, to(90_000)), "2026-03-01 02:14:00 to 2026-03-02 03:14:00 UTC");
     }
 
     #[test]

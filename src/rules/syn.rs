@@ -1,29 +1,8 @@
-//! SYNs that were not accepted: a starved listener, a closed port, a silent host, an unreachable one.
+//! SYNs that were not accepted where nobody is: a closed port, a silent host, an unreachable one, a port used anew.
 
 use super::phrase::{self, SYN_TIMEOUT, duration};
-use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
-use crate::reference::has_login_dispatcher_pool;
+use crate::facts::{ConnectionFacts, EndedHow, Phase, Side, TakenAt};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
-
-declare_rule! {
-    /// ## What it means
-    /// The listener takes some connections and refuses or ignores others at about the same time: it is starved,
-    /// not absent. In SQL Server 2017 and older the completion thread that accepts logins can be kept busy by
-    /// other work (article, scenario 6); any listener whose backlog is full does the same.
-    ///
-    /// ## How it is recognised
-    /// A SYN is answered by RST, or never, while the same address and port accepts another SYN within 30 s. The
-    /// server's PRELOGIN answer tells its version: from 15.x (2019) on a dispatcher pool accepts logins, which
-    /// speaks against starvation inside SQL Server. A port that is used anew is not meant (N106).
-    ///
-    /// ## What to do
-    /// SQL Server 2019 or later; until then look for what keeps the schedulers busy (blocking, MAXDOP, slow I/O)
-    /// and for bursts of connections without a pool.
-    pub(super) static SYN_DROPPED = {
-        code: "R6", slug: "syn-dropped", title: "A listener that accepts others drops or refuses SYNs",
-        since: "0.1.0", severity: Error, rank: Specific, check: Connection(check_dropped),
-    };
-}
 
 declare_rule! {
     /// ## What it means
@@ -92,7 +71,7 @@ declare_rule! {
 const TIME_WAIT: i64 = 120_000_000_000;
 
 /// A SYN was refused by this RST.
-fn refused(connection: &ConnectionFacts) -> Option<&crate::facts::ResetFact> {
+pub(super) fn refused(connection: &ConnectionFacts) -> Option<&crate::facts::ResetFact> {
     if connection.phase != Phase::Syn {
         return None;
     }
@@ -100,7 +79,7 @@ fn refused(connection: &ConnectionFacts) -> Option<&crate::facts::ResetFact> {
 }
 
 /// Nobody answered for so long that an answer will not come.
-fn unanswered(case: &Case<'_>) -> bool {
+pub(super) fn unanswered(case: &Case<'_>) -> bool {
     let connection = case.connection;
     connection.phase == Phase::Syn
         && case.server.unheard == 0
@@ -109,57 +88,25 @@ fn unanswered(case: &Case<'_>) -> bool {
         && connection.ended.how == EndedHow::Silence
 }
 
+/// Whether a SYN that nobody answered may have been lost before it reached the server: why (`Ok`), or why not (`Err`).
+pub(super) fn lost_on_the_way(case: &Case<'_>) -> Result<&'static str, &'static str> {
+    match case.server.taken_at {
+        TakenAt::Server => Err("the capture was taken at the server: the SYN arrived there"),
+        TakenAt::Client => {
+            Ok("the capture was taken at the client: whether the SYNs arrived at the server is not in it")
+        }
+        TakenAt::Between => {
+            Ok("the capture was taken between the two: the SYNs may have been lost behind it")
+        }
+        TakenAt::Unknown => {
+            Ok("if the capture was taken at the client, the SYNs may have been lost on the way")
+        }
+    }
+}
+
 /// The listener accepts another SYN near this one.
 fn accepts_others(case: &Case<'_>) -> bool {
     case.connection.tcp.syn.is_some_and(|syn| case.server.accepted_near(syn.time).is_some())
-}
-
-fn check_dropped(case: &Case<'_>) -> Option<Verdict> {
-    let connection = case.connection;
-    let syn = connection.tcp.syn?;
-    let near = case.server.accepted_near(syn.time)?;
-    let refused = refused(connection);
-    if refused.is_none() && !unanswered(case) || check_reuse(case).is_some() {
-        return None;
-    }
-    let what = match refused {
-        Some(_) => "refused with RST".to_owned(),
-        None => format!("never answered ({})", phrase::tries(connection.tcp.syns)),
-    };
-    let pool = case.server.build.as_ref().map(|(build, _)| has_login_dispatcher_pool(*build));
-    let version = match pool {
-        Some(false) => " Its version is one whose login thread can be starved (2017 or older).",
-        Some(true) => {
-            " Its version has the login dispatcher pool (2019 or newer), so look at the backlog and the path first."
-        }
-        None => "",
-    };
-    let detail = format!(
-        "SYNs to {} are {what} while the same listener accepts others within 30 s.{version}",
-        phrase::server_name(case.server)
-    );
-    let verdict = Verdict::new(Confidence::Likely, detail)
-        .application("10060 or \"Connection Timeout Expired\" when SYNs are dropped, 10061 when refused")
-        .evidence(syn_line(connection))
-        .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
-        .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
-    let verdict = if refused.is_some() {
-        verdict.rules_out("port-closed", "the listener accepts other connections", Some(near))
-    } else {
-        verdict.rules_out("host-silent", "the host accepts other connections", Some(near)).candidate(
-            "network-loss",
-            "if the capture was taken at the client, the SYNs may have been lost on the way",
-        )
-    };
-    let verdict = verdict
-        .step("Find the burst: how many connections a second arrive, and from whom (pooling off?).")
-        .step("On the server: is the error log full of 17883 to 17888 or slow I/O (833) at that time? Reduce blocking and MAXDOP.");
-    let verdict = if pool == Some(true) {
-        verdict.step("Compare a capture taken on the server: SYNs that arrive there and stay unanswered fill its backlog, the others are lost on the way.")
-    } else {
-        verdict.step("SQL Server 2019 and later accept logins with a dispatcher pool: upgrade when starvation is confirmed.")
-    };
-    Some(verdict.group(if refused.is_some() { "refused" } else { "unanswered" }))
 }
 
 fn check_closed(case: &Case<'_>) -> Option<Verdict> {
@@ -223,6 +170,13 @@ fn check_silent(case: &Case<'_>) -> Option<Verdict> {
         None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
         Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
     };
+    verdict = match (lost_on_the_way(case), connection.tcp.syn) {
+        (Ok(because), _) if case.server.taken_at != TakenAt::Unknown => {
+            verdict.candidate("network-loss", because)
+        }
+        (Err(because), Some(syn)) => verdict.rules_out("network-loss", because, Some(syn)),
+        _ => verdict,
+    };
     Some(
         verdict
             .step("Is the address right, and the host up? Test-NetConnection HOST -Port PORT from another machine.")
@@ -253,7 +207,7 @@ fn check_unreachable(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
+pub(super) fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let previous = connection.tcp.previous?;
     let syn = connection.tcp.syn?;
@@ -281,7 +235,8 @@ fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
-fn syn_line(connection: &ConnectionFacts) -> Option<Evidence> {
+/// Evidence of the SYN and its retries.
+pub(super) fn syn_line(connection: &ConnectionFacts) -> Option<Evidence> {
     let times = connection.tcp.syns;
     let text = format!("SYN{}", phrase::times(times));
     connection.tcp.syn.map(|at| Evidence::new(at, "client", text))

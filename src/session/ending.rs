@@ -353,6 +353,7 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
         zero_windows: summary.zero_windows,
         ttl_min: summary.ttl.map(|ttl| ttl.0),
         ttl_max: summary.ttl.map(|ttl| ttl.1),
+        syn_checksum_ok: summary.syn_checksum_ok,
         last: summary.last.map(moment),
         last_data: summary.last_data.map(moment),
         last_retransmission: match dir {

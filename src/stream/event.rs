@@ -231,6 +231,8 @@ pub struct HalfSummary {
     pub missing: u64,
     /// Maximum segment size of its SYN.
     pub mss: Option<u16>,
+    /// Whether the checksum of its first SYN fits; `None` when that was not recorded whole.
+    pub syn_checksum_ok: Option<bool>,
     /// Its first packet.
     pub first: Option<At>,
     /// Its last packet.

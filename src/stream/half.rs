@@ -67,6 +67,7 @@ impl Half {
                 *self = Self { summary, recent, ..Self::default() };
             }
             self.isn = Some(segment.tcp.seq);
+            self.summary.syn_checksum_ok = segment.quality.checksum_ok;
             self.begin(first);
         }
         for option in segment.tcp.options() {

@@ -3,6 +3,7 @@
 use crate::analysis::learning::{
     count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server,
 };
+use crate::analysis::load::count_open;
 use crate::facts::{Endpoint, LoadWindow, LoginCounts, ServerFacts, Side, Time};
 use crate::rules::tests::case::*;
 use crate::tds::EncryptionSetting as E;
@@ -133,6 +134,62 @@ fn syns_are_counted_by_second_and_outcome() {
         [(SECOND, [1, 0, 0, 1, 2]), (10 * SECOND, [3, 2, 1, 0, 0]), (12 * SECOND, [1, 0, 1, 0, 0])]
     );
     assert!(server.load.iter().all(|window| window.seconds == 1));
+}
+
+#[test]
+fn late_answers_stalls_and_latencies_belong_to_the_second_of_the_syn() {
+    let in_time = Connection::numbered(1).until_session();
+    let after_a_retry = Connection::numbered(1).retried(1).syn_ack();
+    let slow = Connection::numbered(1).pause(1100 * MS).syn_ack();
+    let stalled = Connection::numbered(1).until_offering(modern()).silence(10);
+    let impatient = Connection::numbered(1).until_offering(modern()).silence(1);
+    let slow_prelogin = Connection::numbered(1)
+        .syn_ack()
+        .prelogin(E::OFF)
+        .pause(849 * MS)
+        .response(build(15, 0, 4123), E::OFF);
+    let answered = slow_prelogin.facts.tds.response.clone().unwrap().moment;
+    let server = taught([in_time, after_a_retry, slow, stalled, impatient, slow_prelogin]);
+    let [window] = server.load.as_slice() else { panic!("{:?}", server.load) };
+    assert_eq!((window.syns, window.accepted, window.late, window.retried), (6, 6, 2, 1));
+    assert_eq!(window.stalled, 1);
+    assert_eq!((window.prelogin.count(), window.handshake.count()), (4, 1));
+    assert_eq!(window.prelogin.slowest, Some((850 * MS, answered)));
+    assert_eq!(window.handshake.quantile(500), Some(MS));
+}
+
+#[test]
+fn connections_are_open_from_their_syn_to_their_end() {
+    let open_at_the_end = Connection::numbered(1).until_session();
+    let closed =
+        Connection::numbered(1).until_session().pause(3 * SECOND).fin(Side::Client).fin(Side::Server);
+    let one_second = Connection::numbered(4).until_session().fin(Side::Client).fin(Side::Server);
+    let refused = Connection::numbered(4).reset(Side::Server);
+    let midstream = Connection::numbered(2).until_session().with(|facts| {
+        facts.tcp.syn = None;
+        facts.tcp.syn_ack = None;
+    });
+    let mut server = taught([open_at_the_end, closed, one_second, refused, midstream]);
+    count_open(&mut server.load);
+    let open: Vec<_> = server
+        .load
+        .iter()
+        .map(|window| ((window.start.0 - START) / SECOND, window.syns, window.open))
+        .collect();
+    assert_eq!(open, [(1, 2, 2), (2, 0, 3), (4, 2, 2)]);
+    assert_eq!(LoadWindow::sum(&server.load).unwrap().open, 3, "the most at once");
+}
+
+#[test]
+fn the_ttl_of_a_host_comes_from_connections_that_it_accepted() {
+    let ttl = |ttl: u8| {
+        Connection::numbered(u64::from(ttl)).syn_ack().with(move |facts| {
+            (facts.tcp.server.ttl_min, facts.tcp.server.ttl_max) = (Some(ttl), Some(ttl));
+        })
+    };
+    let known = taught([ttl(127), ttl(126), Connection::syn().reset_with_ttl(Side::Server, 60)]).ttl.unwrap();
+    assert_eq!((known.low, known.high, known.first.at.frame), (126, 127, 12_601));
+    assert_eq!(taught([Connection::syn().reset(Side::Server)]).ttl, None);
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod filter;
 mod folding;
 mod learning;
 mod precedence;
+mod scan;
+mod taken_at;
 
 use std::sync::Arc;
 

@@ -106,6 +106,15 @@ fn a_data_offset_that_cannot_be_is_broken() {
     assert_eq!((segment(RAW, &bytes).payload, segment(RAW, &bytes).tcp.options), (&b"oad"[..], &b"payl"[..]));
 }
 
+#[test]
+fn the_checksum_of_a_syn_is_checked() {
+    let mut bytes = syn_v4();
+    assert_eq!(segment(RAW, &bytes).quality.checksum_ok, Some(true));
+    // What an offloading host leaves in it: the sum of the pseudo-header alone.
+    bytes[36] ^= 0x55;
+    assert_eq!(segment(RAW, &bytes).quality.checksum_ok, Some(false));
+}
+
 fn reset(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     PacketBuilder::ipv4([192, 0, 2, 2], [192, 0, 2, 1], 128)

@@ -62,6 +62,7 @@ pub fn write(analysis: &Analysis, style: &Style, out: &mut dyn Write) -> io::Res
     for finding in analysis.findings.iter().filter(|finding| finding.severity >= style.least) {
         finding::finding(&mut page, analysis, finding);
     }
+    summary::capture(&mut page, analysis);
     summary::servers(&mut page, analysis);
     if style.all_connections {
         connections::list(&mut page, analysis);

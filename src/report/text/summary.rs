@@ -4,7 +4,7 @@ use super::finding::product;
 use super::page::{INDENT, Page, Paint};
 use super::quantity::{count, grouped, stretch};
 use crate::analysis::{Analysis, LeftOut};
-use crate::facts::{CaptureFacts, Seen, ServerFacts};
+use crate::facts::{CaptureFacts, QualityFacts, Seen, ServerFacts, TakenAt, TakenAtProof};
 use crate::rules::{Finding, Severity};
 use crate::tls::CertificateInfo;
 
@@ -71,6 +71,10 @@ fn logins(analysis: &Analysis) -> String {
         let checks = count(probes, "connection");
         text.push_str(&format!("; {checks} opened and closed without a byte (health checks)"));
     }
+    if analysis.totals.scanned > 0 {
+        let scanned = count(analysis.totals.scanned, "connection");
+        text.push_str(&format!("; {scanned} of port scans left out"));
+    }
     if analysis.restricted {
         text.push_str(&format!("; the filter selects {}", count(analysis.totals.selected, "connection")));
     }
@@ -135,6 +139,53 @@ fn left_out(page: &mut Page<'_>, analysis: &Analysis) {
     };
     let text = format!("{failed}{causes} left out of this report (--select, --ignore): {codes}");
     page.paragraph(0, &text, Paint::Plain);
+}
+
+/// Where the captures were taken, when that is known.
+pub(super) fn capture(page: &mut Page<'_>, analysis: &Analysis) {
+    let known = |capture: &&CaptureFacts| capture.quality.taken_at != TakenAt::Unknown;
+    if analysis.servers.is_empty()
+        || page.style.least > Severity::Info
+        || !analysis.captures.iter().any(|c| known(&c))
+    {
+        return;
+    }
+    page.gap();
+    let several = analysis.captures.len() > 1;
+    for (index, capture) in analysis.captures.iter().enumerate().filter(|(_, capture)| known(capture)) {
+        let name = if several { format!("[{}] ", index + 1) } else { String::new() };
+        let mut text = format!("{name}taken {}", taken_at(&capture.quality));
+        if capture.quality.dropped == Some(0) {
+            text.push_str("; nothing was dropped");
+        }
+        if capture.quality.duplicates > 0 {
+            text.push_str(&format!(
+                "; {} recorded more than once",
+                count(capture.quality.duplicates, "packet")
+            ));
+        }
+        page.headline("·", Paint::Dim, &[("capture".to_owned(), Paint::Bold), (text, Paint::Plain)]);
+    }
+}
+
+/// `at the server (its own checksums are not filled in)`.
+fn taken_at(quality: &QualityFacts) -> String {
+    let side = match quality.taken_at {
+        TakenAt::Client => "client",
+        TakenAt::Server => "server",
+        TakenAt::Between => {
+            return "between client and server (the packets of both have passed a router)".to_owned();
+        }
+        TakenAt::Unknown => return "nobody knows where".to_owned(),
+    };
+    match quality.taken_at_shown_by {
+        Some(TakenAtProof::Checksums) => format!("at the {side} (its own checksums are not filled in)"),
+        Some(TakenAtProof::Ttl) => format!("at the {side} or next to it (its packets have passed no router)"),
+        Some(TakenAtProof::Delays) => {
+            format!("at the {side} or near it (only the other end takes time to answer)")
+        }
+        None => format!("at the {side}"),
+    }
 }
 
 /// What each server is and was seen to accept.

@@ -7,7 +7,7 @@ use super::connection::{CLIENT, SECOND, SERVER, START};
 use super::offers::ECDHE_GCM;
 use crate::facts::{
     AcceptSpans, Accepts, At, DheFacts, Endpoint, LoginCounts, Moment, OtherHandshakes, Seen, ServerFacts,
-    ShortValues, Time,
+    ShortValues, TakenAt, Time,
 };
 use crate::tds::ProductBuild;
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
@@ -35,6 +35,8 @@ impl Server {
                 clear_prelogin_answered: None,
                 accepted: AcceptSpans::default(),
                 foreign_reset: None,
+                ttl: None,
+                taken_at: TakenAt::Unknown,
                 unheard: 0,
                 probes: BTreeMap::new(),
                 load: Vec::new(),

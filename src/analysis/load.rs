@@ -1,0 +1,119 @@
+//! What one finished connection adds to the load of its listener.
+
+use super::learning::earliest;
+use crate::facts::{ConnectionFacts, EndedHow, LoadWindow, Moment, Owing, ServerFacts, Side, Time};
+
+/// Windows of load kept for a server; when more are needed the windows become twice as long.
+const WINDOWS: usize = 512;
+/// A SYN-ACK that comes later than this after the SYN is late, in nanoseconds: the first retry of a SYN follows after
+/// one second (RFC 6298 2).
+const LATE: i64 = 1_000_000_000;
+/// An answer that is owed for longer stalls the login, in nanoseconds: the client that leaves then has given up.
+const STALL: i64 = 2_000_000_000;
+
+/// Takes in how a connection began, how fast it was answered, and when it was over.
+pub(super) fn learn_load(server: &mut ServerFacts, connection: &ConnectionFacts) {
+    let tcp = &connection.tcp;
+    let syn = tcp.syn.or(tcp.syn_ack);
+    let accepted = tcp.syn_ack.is_some();
+    let stands = accepted || connection.tds.recognized;
+    let Some(begun) = syn.or_else(|| stands.then_some(connection.first)) else { return };
+    let window = window_at(&mut server.load, begun.time);
+    if let Some(syn) = syn {
+        count_syn(window, connection, syn);
+    }
+    time_answers(window, connection);
+    window.stalled += u64::from(is_stalled(connection));
+    window.opened += u64::from(stands);
+    if let Some(end) = over(connection).filter(|_| stands) {
+        window_at(&mut server.load, end).closed += 1;
+    }
+}
+
+/// Counts the connections open at the end of each window, once all are known.
+pub(super) fn count_open(windows: &mut [LoadWindow]) {
+    let mut open = 0_u64;
+    for window in windows {
+        open = (open + window.opened).saturating_sub(window.closed);
+        window.open = open;
+    }
+}
+
+fn count_syn(window: &mut LoadWindow, connection: &ConnectionFacts, syn: Moment) {
+    let tcp = &connection.tcp;
+    let refused = tcp.resets.iter().any(|reset| reset.refuses_syn);
+    window.syns += 1;
+    window.retried += u64::from(tcp.syns.saturating_sub(1));
+    match tcp.syn_ack {
+        Some(answer) => {
+            let retried = tcp.last_syn.is_some_and(|retry| retry < answer);
+            window.accepted += 1;
+            window.late += u64::from(retried || answer.time.since(syn.time) > LATE);
+            earliest(&mut window.first_accepted, syn);
+        }
+        None => {
+            window.refused += u64::from(refused);
+            window.unanswered += u64::from(!refused);
+            earliest(&mut window.first_failed, syn);
+        }
+    }
+}
+
+fn time_answers(window: &mut LoadWindow, connection: &ConnectionFacts) {
+    if let (Some(question), Some(answer)) = (&connection.tds.prelogin, &connection.tds.response) {
+        window.prelogin.note(answer.moment.time.since(question.moment.time), answer.moment);
+    }
+    if let (Some(question), Some(answer)) = (&connection.tls.client, &connection.tls.server) {
+        window.handshake.note(answer.moment.time.since(question.moment.time), answer.moment);
+    }
+}
+
+fn is_stalled(connection: &ConnectionFacts) -> bool {
+    connection.owed.is_some_and(|owed| {
+        let answer =
+            matches!(owed.what, Owing::PreloginResponse | Owing::ServerHello | Owing::ServerFinished);
+        owed.by == Side::Server && answer && owed.waited >= STALL
+    })
+}
+
+/// When it was over; what left the table to make room counts as over with its last packet.
+fn over(connection: &ConnectionFacts) -> Option<Time> {
+    let open = matches!(connection.ended.how, EndedHow::Open | EndedHow::Silence);
+    (!open || connection.evicted).then_some(connection.last.time)
+}
+
+fn window_at(windows: &mut Vec<LoadWindow>, time: Time) -> &mut LoadWindow {
+    loop {
+        let seconds = windows.first().map_or(1, |window| window.seconds);
+        let start = start_of(seconds, time);
+        let index = windows.partition_point(|window| window.start < start);
+        let exists = windows.get(index).is_some_and(|window| window.start == start);
+        if exists || windows.len() < WINDOWS {
+            if !exists {
+                windows.insert(index, LoadWindow { start, seconds, ..LoadWindow::default() });
+            }
+            // Found or just inserted.
+            #[expect(clippy::indexing_slicing, reason = "index was found or inserted above")]
+            return &mut windows[index];
+        }
+        *windows = twice_as_long(windows);
+    }
+}
+
+fn twice_as_long(windows: &[LoadWindow]) -> Vec<LoadWindow> {
+    let mut merged: Vec<LoadWindow> = Vec::with_capacity(windows.len() / 2 + 1);
+    for window in windows {
+        let seconds = window.seconds.saturating_mul(2);
+        let start = start_of(seconds, window.start);
+        match merged.last_mut().filter(|last| last.start == start) {
+            Some(last) => last.absorb(window),
+            None => merged.push(LoadWindow { start, seconds, ..window.clone() }),
+        }
+    }
+    merged
+}
+
+fn start_of(seconds: u32, time: Time) -> Time {
+    let width = i64::from(seconds) * 1_000_000_000;
+    Time(time.0.div_euclid(width).saturating_mul(width))
+}

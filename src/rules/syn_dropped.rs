@@ -1,0 +1,175 @@
+use super::phrase::{self, duration};
+use super::syn::{check_reuse, lost_on_the_way, refused, syn_line, unanswered};
+use crate::facts::{Latency, LoadWindow, Moment, ResetFact};
+use crate::reference::has_login_dispatcher_pool;
+use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+
+declare_rule! {
+    /// ## What it means
+    /// The listener takes some connections and refuses or ignores others at about the same time: it is starved,
+    /// not absent. In SQL Server 2017 and older the completion thread that accepts logins can be kept busy by
+    /// other work (article, scenario 6); any listener whose backlog is full does the same.
+    ///
+    /// ## How it is recognised
+    /// A SYN is answered by RST, or never, while the same address and port accepts another SYN within 30 s. The
+    /// server's PRELOGIN answer tells its version: from 15.x (2019) on a dispatcher pool accepts logins, which
+    /// speaks against starvation inside SQL Server. A RST whose TTL is not that of the listener's SYN-ACKs may come
+    /// from a firewall; a SYN without an answer may have been lost on the way unless the capture was taken at the
+    /// server. A port that is used anew is not meant (N106), nor is a port scan.
+    ///
+    /// ## What to do
+    /// SQL Server 2019 or later; until then look for what keeps the schedulers busy (blocking, MAXDOP, slow I/O)
+    /// and for bursts of connections without a pool.
+    pub(super) static RULE = {
+        code: "R6", slug: "syn-dropped", title: "A listener that accepts others drops or refuses SYNs",
+        since: "0.1.0", severity: Error, rank: Specific, check: Connection(check),
+    };
+}
+
+/// Windows of load shown.
+const WINDOWS: usize = 4;
+
+fn check(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
+    let syn = connection.tcp.syn?;
+    let near = case.server.accepted_near(syn.time)?;
+    let refused = refused(connection);
+    if refused.is_none() && !unanswered(case) || check_reuse(case).is_some() {
+        return None;
+    }
+    let pool = case.server.build.as_ref().map(|(build, _)| has_login_dispatcher_pool(*build));
+    let foreign = refused.is_some_and(|reset| ttl_distance(case, reset) > Some(ResetFact::HOPS));
+    // Another machine refused it: the listener may be as busy as ever, and the device may limit how many come in.
+    let confidence = if foreign { Confidence::Possible } else { Confidence::Likely };
+    let verdict = Verdict::new(confidence, detail(case, refused, pool))
+        .application("10060 or \"Connection Timeout Expired\" when SYNs are dropped, 10061 when refused")
+        .evidence(syn_line(connection))
+        .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
+        .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
+    let verdict = windows(case, syn, near).into_iter().fold(verdict, Verdict::evidence);
+    let verdict = match refused {
+        Some(reset) => who_refused(case, reset, near, verdict),
+        None => where_lost(case, syn, near, verdict),
+    };
+    let verdict = verdict
+        .step("Find the burst: how many connections a second arrive, and from whom (pooling off?).")
+        .step("On the server: is the error log full of 17883 to 17888 or slow I/O (833) at that time? Reduce blocking and MAXDOP.");
+    let verdict = if pool == Some(true) {
+        verdict.step("Compare a capture taken on the server: SYNs that arrive there and stay unanswered fill its backlog, the others are lost on the way.")
+    } else {
+        verdict.step("SQL Server 2019 and later accept logins with a dispatcher pool: upgrade when starvation is confirmed.")
+    };
+    Some(verdict.group(match (refused, foreign) {
+        (Some(_), true) => "refused by another machine",
+        (Some(_), false) => "refused",
+        (None, _) => "unanswered",
+    }))
+}
+
+fn detail(case: &Case<'_>, refused: Option<&ResetFact>, pool: Option<bool>) -> String {
+    let what = match refused {
+        Some(_) => "refused with RST".to_owned(),
+        None => format!("never answered ({})", phrase::tries(case.connection.tcp.syns)),
+    };
+    let version = match pool {
+        Some(false) => " Its version is one whose login thread can be starved (2017 or older).",
+        Some(true) => {
+            " Its version has the login dispatcher pool (2019 or newer), so look at the backlog and the path first."
+        }
+        None => "",
+    };
+    format!(
+        "SYNs to {} are {what} while the same listener accepts others within 30 s.{version}",
+        phrase::server_name(case.server)
+    )
+}
+
+/// Whether the host itself refused it, by the TTL.
+fn who_refused(case: &Case<'_>, reset: &ResetFact, near: Moment, verdict: Verdict) -> Verdict {
+    let verdict = verdict.rules_out("port-closed", "the listener accepts other connections", Some(near));
+    let Some(host) = case.server.ttl else { return verdict };
+    let usual =
+        if host.low == host.high { host.low.to_string() } else { format!("{} to {}", host.low, host.high) };
+    match ttl_distance(case, reset) {
+        Some(0) => verdict.rules_out(
+            "reset-by-middlebox",
+            format!("the RST has TTL {}, as the listener's own packets have", reset.ttl),
+            Some(reset.moment),
+        ),
+        _ => verdict.candidate(
+            "reset-by-middlebox",
+            format!(
+                "the RST has TTL {}, the listener's own packets have {usual}: a firewall or load balancer may have answered \
+                 in its name",
+                reset.ttl
+            ),
+        ),
+    }
+}
+
+/// By how many hops the RST's TTL lies outside that of the listener's own packets.
+fn ttl_distance(case: &Case<'_>, reset: &ResetFact) -> Option<u8> {
+    let host = case.server.ttl?;
+    Some(host.low.saturating_sub(reset.ttl).max(reset.ttl.saturating_sub(host.high)))
+}
+
+/// Whether the SYN may have been lost before it reached the server.
+fn where_lost(case: &Case<'_>, syn: Moment, near: Moment, verdict: Verdict) -> Verdict {
+    let verdict = verdict.rules_out("host-silent", "the host accepts other connections", Some(near));
+    match lost_on_the_way(case) {
+        Ok(because) => verdict.candidate("network-loss", because),
+        Err(because) => verdict.rules_out("network-loss", because, Some(syn)),
+    }
+}
+
+/// What the windows of load show, in order of time: that of the SYN, that of the nearest accepted one, and those in
+/// which most SYNs failed.
+fn windows(case: &Case<'_>, syn: Moment, near: Moment) -> Vec<Evidence> {
+    let holds = |window: &LoadWindow, at: Moment| window.start <= at.time && at.time < window.end();
+    let named = |window: &LoadWindow| holds(window, syn) || holds(window, near);
+    let load = case.server.load.iter();
+    let mut shown: Vec<&LoadWindow> = load.filter(|window| window.failed() > 0 || named(window)).collect();
+    shown.sort_by_key(|window| (!named(window), std::cmp::Reverse(window.failed()), window.start));
+    shown.truncate(WINDOWS);
+    shown.sort_by_key(|window| window.start);
+    let line = |window: &LoadWindow| {
+        Some(Evidence::new(window.first_failed.or(window.first_accepted)?, "", in_words(window)))
+    };
+    shown.into_iter().filter_map(line).collect()
+}
+
+/// `08:53:50 to 08:53:51 UTC: 40 SYNs, 15 accepted, 25 refused, 3 retries; PRELOGIN answered in 1.2 ms (p50), 850.0 ms
+/// (p99); 118 connections open`.
+fn in_words(window: &LoadWindow) -> String {
+    let mut counts =
+        vec![phrase::count_of(window.syns, "SYN", "SYNs"), format!("{} accepted", window.accepted)];
+    let few = [
+        (window.late, "of them late"),
+        (window.refused, "refused"),
+        (window.unanswered, "unanswered"),
+        (window.retried, "sent again"),
+    ];
+    counts.extend(
+        few.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
+    );
+    let mut parts = vec![counts.join(", ")];
+    parts.extend(in_time("PRELOGIN", &window.prelogin));
+    parts.extend(in_time("ClientHello", &window.handshake));
+    if window.stalled > 0 {
+        parts.push(format!("{} stalled before the login", window.stalled));
+    }
+    if window.open > 0 {
+        let open = phrase::count_of(window.open, "connection", "connections");
+        parts.push(format!("{open} open at its end"));
+    }
+    format!("{}: {}", phrase::span(window.start, window.end()), parts.join("; "))
+}
+
+fn in_time(question: &str, latency: &Latency) -> Option<String> {
+    let median = duration(latency.quantile(500)?);
+    if latency.count() == 1 {
+        return Some(format!("{question} answered in {median}"));
+    }
+    let slow = duration(latency.quantile(990)?);
+    Some(format!("{question} answered in {median} (p50), {slow} (p99)"))
+}
