@@ -12,11 +12,12 @@ mod judge;
 mod learning;
 mod result;
 mod scan;
+mod successes;
 #[cfg(test)]
 mod tests;
 
 pub use filter::{Filter, TimeBound};
-pub use result::{Analysis, JudgedConnection, Totals};
+pub use result::{Analysis, JudgedConnection, LeftOut, Totals};
 
 /// How far the reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ use std::sync::Arc;
 use crate::capture::{Error, Source};
 use crate::decode::{Decoded, Undecoded, decode};
 use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
+use crate::reference::policy::Policies;
+use crate::rules::Selection;
 use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Limits, Table};
 
@@ -42,6 +45,10 @@ use collector::Collector;
 pub struct Settings {
     /// What is reported; everything else still teaches about the servers.
     pub filter: Filter,
+    /// The rules whose findings are reported.
+    pub rules: Selection,
+    /// What the user says is allowed, at every server and every client.
+    pub policies: Policies,
     /// Connections with a verdict in the result, at most.
     pub max_connections: usize,
     /// Every connection goes into the result.
@@ -58,6 +65,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             filter: Filter::default(),
+            rules: Selection::default(),
+            policies: Policies::default(),
             max_connections: 10_000,
             all_connections: false,
             healthy_exemplars: 2,

@@ -201,6 +201,36 @@ fn filters_choose_what_is_reported() {
 }
 
 #[test]
+fn rules_choose_which_findings_are_reported() {
+    let codes = |report: &Value| -> Vec<String> {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
+    };
+    let ignored = tdscope(&["analyze", "--format", "json", "--ignore", "no-common-tls-version", FAILING]);
+    let report = json(&ignored);
+    assert_eq!(ignored.status.code(), Some(0));
+    assert!(!codes(&report).contains(&"R1".to_owned()));
+    // No other rule takes its place: the connections keep the verdict.
+    let verdicts = |report: &Value| {
+        report["connections"].as_array().unwrap().iter().map(|c| c["verdict"].clone()).collect::<Vec<_>>()
+    };
+    let all = json(&tdscope(&["analyze", "--format", "json", FAILING]));
+    assert_eq!(verdicts(&report), verdicts(&all));
+    assert!(verdicts(&report).iter().any(|verdict| verdict["code"] == "R1"));
+
+    let text = stdout(&tdscope(&["analyze", "--select", "T3,N", "--ignore", "T312", FAILING]));
+    assert!(text.contains("2 connections failed for 1 cause left out of this report"), "{text}");
+    assert!(text.contains("no failure by the rules that are shown") && !text.contains("nothing failed"));
+
+    let selected = tdscope(&["analyze", "--format", "json", "--select", "R1", FAILING]);
+    assert_eq!((selected.status.code(), codes(&json(&selected))), (Some(1), vec!["R1".to_owned()]));
+
+    let unknown = tdscope(&["analyze", "--select", "R1,syn-droped", FAILING]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("did you mean R6 (syn-dropped)?"), "{}", stderr(&unknown));
+}
+
+#[test]
 fn several_files_are_one_capture() {
     let output = tdscope(&["analyze", "--format", "json", HEALTHY, FAILING]);
     let report = json(&output);
@@ -222,8 +252,24 @@ fn rules_have_pages() {
     let list = stdout(&tdscope(&["rule"]));
     assert!(list.lines().count() > 35 && list.contains("no-common-tls-version"));
     let page = stdout(&tdscope(&["rule", "r1"]));
-    for heading in ["## What it means", "## How it is recognised", "## What to do"] {
-        assert!(page.contains(heading));
+    for heading in ["What it means", "How it is recognised", "What to do"] {
+        assert!(page.lines().any(|line| line == heading), "{page}");
     }
-    assert_eq!(tdscope(&["rule", "X999"]).status.code(), Some(2));
+    let all = stdout(&tdscope(&["rule", "--all"]));
+    assert!(all.contains(&page) && all.lines().filter(|line| *line == "What to do").count() > 35);
+    assert!(
+        stdout(&tdscope(&["rule", "r1", "--format", "markdown"]))
+            .starts_with("## R1 no-common-tls-version\n")
+    );
+    assert_eq!(json(&tdscope(&["rule", "syn-dropped", "--format", "json"]))["code"], "R6");
+    assert!(json(&tdscope(&["rule", "--all", "--format", "json"])).as_array().unwrap().len() > 35);
+    assert_eq!(tdscope(&["rule", "--all", "R1"]).status.code(), Some(2));
+}
+
+#[test]
+fn an_unknown_rule_gets_the_nearest() {
+    let output = tdscope(&["rule", "syn-droped"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean R6 (syn-dropped)?"), "{}", stderr(&output));
+    assert!(stderr(&tdscope(&["rule", "Q"])).contains("`tdscope rule` lists them"));
 }

@@ -8,16 +8,17 @@
     reason = "a test fails by panicking"
 )]
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use tdscope::rules::{RULES, Severity};
+use tdscope::report::rules::markdown_document;
+use tdscope::rules::RULES;
 
 #[test]
 fn the_checked_in_pages_are_not_stale() {
     let path = Path::new("docs/rules.md");
-    let current = pages();
+    let current = markdown_document(RULES);
     if std::env::var_os("TDSCOPE_UPDATE_RULES").is_some() {
         fs::write(path, &current).unwrap();
     }
@@ -29,34 +30,12 @@ fn the_checked_in_pages_are_not_stale() {
     );
 }
 
-fn pages() -> String {
-    let mut text = String::from(
-        "# What tdscope diagnoses\n\nMade from the rules themselves; `tdscope rule R1` prints one.\n\n\
-         | code | name | what it finds | severity |\n|---|---|---|---|\n",
-    );
-    for rule in RULES {
-        let severity = match rule.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        };
-        let (code, slug) = (rule.code, rule.slug);
-        let _ =
-            writeln!(text, "| [{code}](#{}) | `{slug}` | {} | {severity} |", anchor(code, slug), rule.title);
-    }
-    for rule in RULES {
-        let _ = write!(text, "\n## {} {}\n\n**{}**\n\n", rule.code, rule.slug, rule.title);
-        for line in rule.explanation.lines() {
-            let line = line.strip_prefix(' ').unwrap_or(line);
-            // One level below the rule's own heading.
-            let _ =
-                if line.starts_with("## ") { writeln!(text, "#{line}\n") } else { writeln!(text, "{line}") };
-        }
-    }
-    text
-}
-
-/// The anchor that renderers give the heading.
-fn anchor(code: &str, slug: &str) -> String {
-    format!("{}-{slug}", code.to_lowercase())
+#[test]
+fn the_command_prints_the_document() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tdscope"))
+        .args(["rule", "--all", "--format", "markdown"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout == markdown_document(RULES).as_bytes());
 }

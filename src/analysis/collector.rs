@@ -154,6 +154,7 @@ impl Collector {
         let Some(server) = self.servers.get_mut(&connection.server) else { return };
         count_login(&mut server.logins, &connection, false);
         self.totals.logged_in += 1;
+        self.folded.successes.note(&connection);
         self.folded.judge(&connection, server, &self.settings, self.first);
         let kept = self.healthy_kept.entry(connection.server).or_default();
         let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use super::collector::Collector;
 use super::learning::{count_login, learn_probe, unknown_server};
 use super::scan::Scans;
-use super::{Analysis, JudgedConnection, Settings};
+use super::successes::Successes;
+use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
     CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity,
@@ -66,15 +67,25 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
     totals.evicted = counts.evicted;
     totals.failed += judged.failed;
     totals.selected += judged.selected;
+    let mut left_out = LeftOut::default();
+    let mut findings = folder.findings();
+    findings.retain(|finding| {
+        let wanted = collector.settings.rules.wants(finding.code);
+        if !wanted {
+            left_out.add(finding);
+        }
+        wanted
+    });
     Analysis {
         captures,
-        findings: folder.findings(),
+        findings,
         servers,
         connections: judged.connections,
         connections_omitted: judged.omitted,
         browser,
         totals,
         restricted: collector.settings.filter.restricts(),
+        left_out,
     }
 }
 
@@ -177,6 +188,7 @@ fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collecto
 pub(super) struct Folder {
     groups: BTreeMap<GroupKey, Group>,
     notes: Vec<(usize, Note)>,
+    pub(super) successes: Successes,
 }
 
 /// Rule (by its place in [`RULES`]), server, confidence, and what the rule folds by.
@@ -208,7 +220,7 @@ impl Folder {
         settings: &Settings,
         capture_first: Option<Time>,
     ) -> Option<Ruling> {
-        let case = Case { connection, server };
+        let case = Case { connection, server, policies: &settings.policies };
         let mut best: Option<(Rank, usize, Verdict)> = None;
         let wanted = settings.filter.wants(connection, capture_first.unwrap_or_default());
         for (index, rule) in RULES.iter().enumerate() {
@@ -250,9 +262,10 @@ impl Folder {
             hint: hint(connection),
         });
         group.count += 1;
+        let begun = connection.first.time;
         let retry = group.last_end.get(&client).is_some_and(|end| {
-            let pause = connection.first.time.since(*end);
-            (0..=RETRY).contains(&pause)
+            (0..=RETRY).contains(&begun.since(*end))
+                && !self.successes.between(client, connection.server, *end, begun)
         });
         group.logins += u64::from(!retry);
         if group.clients.len() < CLIENTS_COUNTED || group.clients.contains(&client) {
@@ -343,7 +356,9 @@ impl Group {
             evidence: self.verdict.evidence,
             ruled_out: self.verdict.ruled_out,
             candidates: self.verdict.candidates,
+            compared: self.verdict.compared,
             remedy: self.verdict.remedy,
+            statistics: self.verdict.statistics,
             display_filter: filter,
             story: self.story,
             exemplars: self.exemplars,
@@ -370,7 +385,9 @@ fn note_finding(rule: &Rule, note: Note) -> Finding {
         evidence: note.verdict.evidence,
         ruled_out: note.verdict.ruled_out,
         candidates: note.verdict.candidates,
+        compared: note.verdict.compared,
         remedy: note.verdict.remedy,
+        statistics: note.verdict.statistics,
         display_filter: String::new(),
         story: String::new(),
         exemplars: note.exemplars,

@@ -132,8 +132,11 @@ fn learn_key_exchange(server: &mut ServerFacts, connection: &ConnectionFacts) {
     let Some((key, bits)) = dhe.and_then(|key| key.dh_bits.map(|bits| (key, bits))) else {
         if server.other_handshakes.len() < PAIRS || server.other_handshakes.contains_key(&client) {
             let counts = server.other_handshakes.entry(client).or_default();
-            counts.0 += 1;
-            counts.1 += u64::from(died);
+            counts.handshakes += 1;
+            counts.failed += u64::from(died);
+            if !died {
+                earliest(&mut counts.first_completed, client_key.moment);
+            }
         }
         return;
     };

@@ -1,5 +1,7 @@
 //! The result of an analysis: what every report is made of.
 
+use std::collections::BTreeSet;
+
 use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, ServerFacts};
 use crate::rules::{Finding, Ruling, Severity};
 
@@ -22,13 +24,34 @@ pub struct Analysis {
     pub totals: Totals,
     /// A filter restricts what is reported.
     pub restricted: bool,
+    /// Causes of failure that are not in `findings` because their rules are not wanted.
+    pub left_out: LeftOut,
 }
 
 impl Analysis {
-    /// Whether a cause of failure was found.
+    /// Whether a cause of failure was found, by the rules that are wanted.
     #[must_use]
     pub fn failed(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// What the selection of rules keeps out of the findings. Its connections are still listed with their verdicts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Codes of the rules, in order.
+    pub codes: BTreeSet<&'static str>,
+    /// Connections that failed for them.
+    pub connections: u64,
+}
+
+impl LeftOut {
+    /// Takes in a finding that is not wanted.
+    pub(super) fn add(&mut self, finding: &Finding) {
+        if finding.severity == Severity::Error {
+            self.codes.insert(finding.code);
+            self.connections += finding.count;
+        }
     }
 }
 

@@ -118,7 +118,7 @@ fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
             "an ETL trace (netsh trace, pktmon)",
             "convert it: etl2pcapng FILE.etl OUT.pcapng, or pktmon etl2pcap FILE.etl",
         ),
-        _ if is_text(bytes) => unsupported("text", "name a pcap or pcapng capture"),
+        _ if is_text(bytes) => ErrorKind::UnknownFormat { found: "text".to_owned() },
         _ => ErrorKind::UnknownFormat {
             found: bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
         },

@@ -12,6 +12,7 @@ use tdscope::rules::Severity;
 
 use super::arguments::{AnalyzeOptions, Format};
 use super::progress::Bar;
+use super::terminal::style;
 use super::{UNREADABLE, complain};
 
 /// A cause of failure was found.
@@ -79,34 +80,18 @@ fn report(
     match options.format {
         Format::Json => json::write(analysis, least, out),
         Format::Text => {
+            let found = style(terminal);
             let style = text::Style {
-                // Asked of the environment here, so that the report itself depends on its arguments alone.
-                color: options.output.is_none() && colored::control::SHOULD_COLORIZE.should_colorize(),
-                ascii: options.ascii || terminal && !unicode_locale(),
-                width: terminal.then(terminal_width).flatten(),
+                color: options.output.is_none() && found.color,
+                ascii: options.ascii || found.ascii,
                 zone: if options.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
                 least,
                 all_connections: options.all_connections,
+                ..found
             };
             text::write(analysis, &style, out)
         }
     }
-}
-
-/// Whether the terminal's locale can show more than ASCII; Windows terminals can.
-fn unicode_locale() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    cfg!(windows)
-        || locale.is_some_and(|locale| {
-            let locale = locale.to_ascii_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
-        })
-}
-
-fn terminal_width() -> Option<usize> {
-    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
 
 fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {

@@ -1,13 +1,17 @@
 //! What the command line accepts. Every option exists in the library first.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tdscope::analysis::{Filter, Settings, TimeBound};
 use tdscope::capture::Input;
 use tdscope::facts::Time;
-use tdscope::rules::Severity;
+use tdscope::reference::Release;
+use tdscope::reference::policy::{MAX_LEN, Policies, Policy};
+use tdscope::rules::{Selection, Severity};
 
 use super::rule::RuleOptions;
 
@@ -49,6 +53,16 @@ pub(crate) struct AnalyzeOptions {
     #[arg(long, value_enum, default_value_t = Least::Info, value_name = "SEVERITY")]
     pub(crate) min_severity: Least,
 
+    /// Show and count only findings of these rules: codes, names, or beginnings of codes such as N or T3.
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    select: Vec<String>,
+
+    /// Leave out findings of these rules, named as for --select. Every rule is still asked: a connection keeps
+    /// the verdict of a rule that is left out (it stands in JSON) and gets no other rule's guess instead; the
+    /// finding is not shown, is not counted, and does not make the exit code 1.
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    ignore: Vec<String>,
+
     /// A port where SQL Server listens. TDS is recognised on any port; this adds certainty where nothing
     /// was said. May be given several times.
     #[arg(long, value_name = "PORT", value_delimiter = ',')]
@@ -75,6 +89,20 @@ pub(crate) struct AnalyzeOptions {
     #[arg(long, value_name = "GUID", value_parser = guid)]
     client_connection_id: Option<String>,
 
+    /// What the server allows, so that a refused ClientHello is compared with it: what PowerShell prints of the
+    /// Functions value of a 00010002 key or of Get-TlsCipherSuite (as a table, a list or JSON), a registry export of that key
+    /// or of SCHANNEL\Protocols, or one suite a line. It holds for every server of the capture: choose one with --server.
+    #[arg(long, value_name = "FILE")]
+    server_policy: Option<PathBuf>,
+
+    /// The same of the client: completes a ClientHello that the capture cut, and is compared with a whole one.
+    #[arg(long, value_name = "FILE")]
+    client_policy: Option<PathBuf>,
+
+    /// Take it that the server has the defaults of this release, where --server-policy says nothing.
+    #[arg(long, value_enum, value_name = "RELEASE")]
+    assume: Option<Assumed>,
+
     /// List every connection, not only failing ones and a few healthy ones.
     #[arg(long)]
     pub(crate) all_connections: bool,
@@ -96,7 +124,7 @@ pub(crate) struct AnalyzeOptions {
     pub(crate) exit_zero: bool,
 }
 
-const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found, 2 an input could not be read \
+const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found (by a rule that is not left out), 2 an input could not be read \
 at all or the usage is wrong.";
 
 /// Form of the report.
@@ -117,6 +145,38 @@ pub(crate) enum Least {
     Warning,
     /// What made connections fail.
     Error,
+}
+
+/// A release of Windows Server whose defaults are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Assumed {
+    /// Windows Server 2012 R2.
+    #[value(name = "windows-server-2012r2", alias = "2012r2")]
+    Server2012R2,
+    /// Windows Server 2016.
+    #[value(name = "windows-server-2016", alias = "2016")]
+    Server2016,
+    /// Windows Server 2019.
+    #[value(name = "windows-server-2019", alias = "2019")]
+    Server2019,
+    /// Windows Server 2022.
+    #[value(name = "windows-server-2022", alias = "2022")]
+    Server2022,
+    /// Windows Server 2025.
+    #[value(name = "windows-server-2025", alias = "2025")]
+    Server2025,
+}
+
+impl Assumed {
+    fn release(self) -> Option<&'static Release> {
+        Release::named(match self {
+            Self::Server2012R2 => "2012 R2",
+            Self::Server2016 => "2016",
+            Self::Server2019 => "2019",
+            Self::Server2022 => "2022",
+            Self::Server2025 => "2025",
+        })
+    }
 }
 
 impl From<Least> for Severity {
@@ -142,7 +202,7 @@ impl AnalyzeOptions {
     /// What the library is asked.
     ///
     /// # Errors
-    /// When a time cannot be understood, or standard input is named twice.
+    /// When a time, a rule or a policy cannot be understood, or standard input is named twice.
     pub(crate) fn settings(&self) -> Result<Settings, String> {
         if self.inputs().iter().filter(|input| **input == Input::Stdin).count() > 1 {
             return Err("standard input (-) can be read only once".to_owned());
@@ -155,6 +215,12 @@ impl AnalyzeOptions {
                 since: self.bound("--since", self.since.as_deref())?,
                 until: self.bound("--until", self.until.as_deref())?,
                 client_connection_id: self.client_connection_id.clone(),
+            },
+            rules: Selection::new(&self.select, &self.ignore).map_err(|error| error.to_string())?,
+            policies: Policies {
+                server: self.server_policy.as_deref().map(policy).transpose()?,
+                client: self.client_policy.as_deref().map(policy).transpose()?,
+                assumed: self.assume.and_then(Assumed::release),
             },
             max_connections: self.max_connections,
             all_connections: self.all_connections,
@@ -171,6 +237,17 @@ impl AnalyzeOptions {
         })
         .transpose()
     }
+}
+
+/// Reads a policy, and no more of its file than a policy has.
+fn policy(path: &Path) -> Result<Policy, String> {
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let most = MAX_LEN as u64 + 1;
+    File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(|error| format!("{name}: {error}"))?;
+    Policy::parse(&name.to_string(), &bytes).map_err(|error| error.to_string())
 }
 
 fn time_bound(text: &str, zone: &jiff::tz::TimeZone) -> Option<TimeBound> {
@@ -218,6 +295,13 @@ mod tests {
     fn arguments_are_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_release_that_can_be_assumed_is_known() {
+        for assumed in Assumed::value_variants() {
+            assert!(assumed.release().is_some_and(|release| release.suites.is_some()), "{assumed:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod analyze;
 mod arguments;
 mod progress;
 mod rule;
+mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

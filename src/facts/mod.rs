@@ -17,7 +17,8 @@ pub use connection::{
 };
 pub use moment::{At, Moment, Time};
 pub use server::{
-    AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, LoadWindow, LoginCounts, Seen, ServerFacts,
+    AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, LoadWindow, LoginCounts, OtherHandshakes, Seen,
+    ServerFacts,
 };
 pub use tcp::{HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts};
 pub use tds::{

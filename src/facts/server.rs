@@ -47,8 +47,8 @@ pub struct ServerFacts {
     pub load: Vec<LoadWindow>,
     /// DHE handshakes, by client and prime length in bits.
     pub dhe: BTreeMap<(IpAddr, u16), DheFacts>,
-    /// Handshakes without DHE, by client: completed and died after the key exchange.
-    pub other_handshakes: BTreeMap<IpAddr, (u64, u64)>,
+    /// Handshakes without DHE, by client.
+    pub other_handshakes: BTreeMap<IpAddr, OtherHandshakes>,
 }
 
 impl ServerFacts {
@@ -219,6 +219,17 @@ pub struct DheFacts {
     pub probability: f64,
     /// Where first.
     pub first: Moment,
+}
+
+/// Handshakes of one client with one server that agreed on another key exchange than DHE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OtherHandshakes {
+    /// Handshakes that reached ClientKeyExchange.
+    pub handshakes: u64,
+    /// Those that died between ClientKeyExchange and the first application data.
+    pub failed: u64,
+    /// The ClientKeyExchange of the first that did not die.
+    pub first_completed: Option<Moment>,
 }
 
 /// One DHE handshake that died.

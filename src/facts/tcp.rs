@@ -126,6 +126,9 @@ pub struct ResetFact {
     pub ignored: bool,
     /// Nanoseconds since the connection's last packet before it.
     pub after_silence: i64,
+    /// The end in whose name it comes sent new data after it: it knew nothing of the RST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_went_on: Option<Moment>,
 }
 
 impl ResetFact {
@@ -136,12 +139,13 @@ impl ResetFact {
         Some(low.saturating_sub(self.ttl).max(self.ttl.saturating_sub(high)))
     }
 
-    /// Whether another machine sent it: its TTL differs by more than a change of route explains.
+    /// Whether another machine sent it: its TTL differs by more than a change of route explains, or the host went
+    /// on as if it had sent none (Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009).
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         /// Routes change by one or two hops; a device with another starting value differs by tens.
         const HOPS: u8 = 5;
-        self.ttl_distance() > Some(HOPS)
+        self.ttl_distance() > Some(HOPS) || self.sender_went_on.is_some()
     }
 }
 

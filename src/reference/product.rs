@@ -57,6 +57,13 @@ pub const fn supports_tls12(build: ProductBuild) -> Option<bool> {
     }
 }
 
+/// Whether a build speaks TLS 1.3, and then with TDS 8.0 (strict encryption) alone: SQL Server 2022 and later
+/// (Microsoft: "TLS 1.3 support", "TDS 8.0"). In TDS 7 no build does.
+#[must_use]
+pub const fn supports_tls13(build: ProductBuild) -> bool {
+    build.major >= 16
+}
+
 /// SQL Server 2019 and later accept logins with a pool of dispatchers, so that one busy completion thread no
 /// longer starves the listener (article, scenario 6).
 #[must_use]
@@ -112,6 +119,14 @@ mod tests {
         }
         assert_eq!(product_name(build(10, 50, 1600)), Some("SQL Server 2008 R2"));
         assert!(product_name(build(99, 0, 0)).is_none());
+    }
+
+    #[test]
+    fn tls_1_3_came_with_2022() {
+        assert!(!supports_tls13(build(15, 0, 4470)));
+        assert!(supports_tls13(build(16, 0, 1000)) && supports_tls13(build(17, 0, 1000)));
+        assert!((8..=17).all(|major| !supports_tls13(build(major, 0, 9000))
+            || supports_tls12(build(major, 0, 9000)) == Some(true)));
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use super::allowed::Allowed;
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::refusal::{Meets, Refusal, highest};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
@@ -11,7 +12,7 @@ declare_rule! {
     /// ## How it is recognised
     /// ClientHello (or the second one, after HelloRetryRequest), then FIN, RST or an alert that does not decide,
     /// and no ServerHello; no rule about version, suite, group or signature algorithm explains it by what this server
-    /// accepts elsewhere in the capture. The report names every cause that fits, and those that the capture excludes.
+    /// accepts elsewhere in the capture, or by a policy that the user brought. The report names every cause that fits, and those that the capture excludes.
     ///
     /// ## What to do
     /// Look at the Schannel events of that second on the server, capture a login that succeeds to the same
@@ -44,16 +45,21 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     } else {
         "ClientHello"
     };
-    let detail =
-        format!("The server {how} right after {after}. {alert}, and {context}. What fits is listed below.");
+    let releases = refusal.releases().map_or_else(String::new, |releases| format!(" {releases}"));
+    let detail = format!(
+        "The server {how} right after {after}. {alert}, and {context}. What fits is listed below.{releases}"
+    );
+    let allowed = Allowed::of(&refusal);
+    let allowed = allowed.as_ref();
     let confidence = if refusal.alert.is_some() { Confidence::Likely } else { Confidence::Possible };
     let verdict = Verdict::new(confidence, detail)
         .application(PRE_LOGIN_10054)
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::ending(connection, Some(refusal.hello.moment)));
-    let verdict = candidates(case, &refusal, excluded(&refusal, verdict));
+    let verdict = candidates(case, &refusal, allowed, excluded(&refusal, verdict));
     Some(
-        verdict
+        refusal
+            .compared(allowed, verdict)
             .step(phrase::schannel_events(
                 connection,
                 "36874 (no suite), 36871 (version), 36869/36870 (certificate key), 36888 (alert sent)",
@@ -74,7 +80,10 @@ fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
             "a version offered is accepted by this server in another login",
             Some(at),
         ),
-        _ => verdict,
+        _ => match refusal.versions_allowed() {
+            Some(because) => verdict.rules_out("no-common-tls-version", because, None),
+            None => verdict,
+        },
     };
     let verdict = match refusal.suites() {
         Meets::Yes(at) => verdict.rules_out(
@@ -82,7 +91,10 @@ fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
             "a suite offered is chosen by this server in another login",
             Some(at),
         ),
-        _ => verdict,
+        _ => match refusal.suites_allowed() {
+            Some(because) => verdict.rules_out("no-common-cipher-suite", because, None),
+            None => verdict,
+        },
     };
     match refusal.groups() {
         Meets::Yes(at) => verdict.rules_out(
@@ -94,7 +106,12 @@ fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
     }
 }
 
-fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
+fn candidates(
+    case: &Case<'_>,
+    refusal: &Refusal<'_>,
+    allowed: Option<&Allowed<'_>>,
+    verdict: Verdict,
+) -> Verdict {
     let offer = &refusal.hello.offer;
     let mut verdict = verdict;
     if refusal.strict {
@@ -103,24 +120,14 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
             "the client speaks TLS first (TDS 8.0); a server older than SQL Server 2022 closes on that",
         );
     }
-    if refusal.suites() == Meets::Unknown {
-        let suites: Vec<u16> = offer.cipher_suites.iter().map(|suite| suite.0).collect();
-        let windows = crate::reference::releases_with_a_suite(&suites);
-        let because = if windows.is_empty() {
-            format!(
-                "{} offered, in no default list of Windows Server",
-                phrase::count(offer.cipher_suites.len(), "suite")
-            )
-        } else {
-            format!(
-                "{} offered; the defaults of Windows Server {} have one of them, a hardened list may not",
-                phrase::count(offer.cipher_suites.len(), "suite"),
-                phrase::list(windows, 7)
-            )
-        };
+    if refusal.suites() == Meets::Unknown && refusal.suites_allowed().is_none() {
+        let because = format!(
+            "{} offered; a hardened list may have none of them",
+            phrase::count(offer.cipher_suites.len(), "suite")
+        );
         verdict = verdict.candidate("no-common-cipher-suite", because);
     }
-    if refusal.versions() == Meets::Unknown {
+    if refusal.versions() == Meets::Unknown && refusal.versions_allowed().is_none() {
         let newest = highest(offer).map_or_else(|| "no version".to_owned(), |version| version.to_string());
         let tls13_only =
             offer.versions_listed && offer.versions.iter().all(|version| *version >= ProtocolVersion::TLS13);
@@ -132,6 +139,13 @@ fn candidates(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdi
             format!("offers at most {newest}: a hardened server refuses that")
         };
         verdict = verdict.candidate("no-common-tls-version", because);
+    }
+    let foreign =
+        allowed.zip(offer.groups.as_ref()).and_then(|(allowed, groups)| allowed.foreign_groups(groups));
+    if let Some(groups) = foreign.filter(|_| refusal.groups() == Meets::Unknown) {
+        let because =
+            format!("the server's ECDHE suites are bound to {groups}, which the client does not offer");
+        verdict = verdict.candidate("no-common-group", because);
     }
     if !matches!(refusal.signatures(), Meets::Yes(_)) {
         let because = match &offer.signature_algorithms {

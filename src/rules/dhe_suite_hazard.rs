@@ -1,3 +1,4 @@
+use super::dhe_statistics::{DheStatistics, Standing};
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
 use crate::rules::{Case, Confidence, Severity, Verdict, declare_rule};
@@ -37,9 +38,9 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let silent = connection.tls.server_ccs.is_none()
         && phrase::ended_by(connection, Side::Server)
         && matches!(connection.ended.how, EndedHow::Fin | EndedHow::Alert);
-    let bits = connection.tls.server_key.as_ref().and_then(|key| key.dh_bits)?;
-    let pair = case.server.dhe.get(&(connection.client.ip, bits))?;
-    if !silent || pair.handshakes > 1 {
+    let statistics = DheStatistics::around(case.server, connection)?;
+    let excluded = statistics.standing(connection.client.ip) != Standing::Open;
+    if !silent || excluded || statistics.client.handshakes > 1 {
         return None;
     }
     let detail = format!(

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::DheStatistics;
 use crate::facts::{At, Endpoint, Moment, Time};
+use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -64,8 +66,28 @@ pub struct Candidate {
     pub because: String,
 }
 
+/// Offer and policy side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Compared {
+    /// What the client offers.
+    pub offered: Lists,
+    /// What the user said the server allows.
+    pub allowed: Lists,
+    /// What is in both and can be used: a suite with one of the versions, TLS 1.3 in TDS 8.0 alone.
+    pub common: Lists,
+}
+
+/// Versions and suites; `null` where nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Lists {
+    /// TLS versions.
+    pub versions: Option<Vec<ProtocolVersion>>,
+    /// Cipher suites.
+    pub suites: Option<Vec<CipherSuite>>,
+}
+
 /// What a rule says of one connection, before equal ones are folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// How bad, where it differs from the rule's own; below error it is no verdict on the connection.
     pub severity: Option<Severity>,
@@ -81,14 +103,18 @@ pub struct Verdict {
     pub ruled_out: Vec<RuledOut>,
     /// What else fits.
     pub candidates: Vec<Candidate>,
+    /// Offer and policy side by side, when the user brought one.
+    pub compared: Option<Compared>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
+    /// The numbers behind it, where it rests on numbers.
+    pub statistics: Option<DheStatistics>,
     /// Verdicts of the same rule, server and confidence fold together when this is equal too.
     pub group: String,
 }
 
 /// A finding: equal verdicts, folded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Code of the rule, such as `R1`.
     pub code: &'static str,
@@ -123,8 +149,14 @@ pub struct Finding {
     pub ruled_out: Vec<RuledOut>,
     /// What else fits.
     pub candidates: Vec<Candidate>,
+    /// Offer and policy side by side, when the user brought one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
     /// What to do, in steps.
     pub remedy: Vec<String>,
+    /// The numbers behind it, where it rests on numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<DheStatistics>,
     /// A Wireshark display filter that shows the first connection.
     pub display_filter: String,
     /// Story of the first connection, in the notation of SQL Server support.
@@ -166,7 +198,9 @@ impl Verdict {
             evidence: Vec::new(),
             ruled_out: Vec::new(),
             candidates: Vec::new(),
+            compared: None,
             remedy: Vec::new(),
+            statistics: None,
             group: String::new(),
         }
     }
@@ -206,10 +240,24 @@ impl Verdict {
         self
     }
 
+    /// With offer and policy side by side.
+    #[must_use]
+    pub fn compared(mut self, compared: impl Into<Option<Compared>>) -> Self {
+        self.compared = compared.into();
+        self
+    }
+
     /// One more step of the remedy.
     #[must_use]
     pub fn step(mut self, step: impl Into<String>) -> Self {
         self.remedy.push(step.into());
+        self
+    }
+
+    /// The numbers behind it.
+    #[must_use]
+    pub fn statistics(mut self, statistics: DheStatistics) -> Self {
+        self.statistics = Some(statistics);
         self
     }
 

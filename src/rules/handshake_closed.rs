@@ -1,9 +1,9 @@
 //! The generic ends of a handshake, one rule for each side.
 
+use super::dhe_statistics::{DheStatistics, Standing};
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{ConnectionFacts, Phase, Side};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
-use crate::tls::KeyExchange;
 
 declare_rule! {
     /// ## What it means
@@ -55,24 +55,43 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
         phrase::ended_how(connection),
         alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
     );
-    let mut verdict = Verdict::new(phrase::closer(case), detail)
+    let verdict = Verdict::new(phrase::closer(case), detail)
         .application(PRE_LOGIN_10054)
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::server_hello(connection))
         .evidence(phrase::ending(connection, since));
-    let suite = connection.tls.server.as_ref().map(|hello| hello.cipher_suite.key_exchange());
-    if suite == Some(KeyExchange::Dhe) && connection.phase == Phase::KeyExchange {
-        verdict = verdict.candidate(
-            "dhe-leading-zero",
-            "a TLS_DHE suite: one handshake in 256 fails here when an end lacks the leading-zero fix; too few were seen to tell",
-        );
-    }
+    let (verdict, leading_zeros) = leading_zeros(case, verdict);
     Some(
         verdict
             .step(phrase::schannel_events(connection, "36887, 36888 and 36870"))
             .step("Read the SQL Server error log at that second: 17830 and 17832 name the step and the operating system's error.")
-            .group(format!("{after} {:?} {:?}", connection.ended.how, alert.and_then(|alert| alert.description))),
+            .group(format!("{after} {:?} {:?} {leading_zeros}", connection.ended.how, alert.and_then(|alert| alert.description))),
     )
+}
+
+/// A handshake over TLS_DHE that died in the key exchange: whether the numbers leave room for leading zeros, and a
+/// word to fold by.
+fn leading_zeros(case: &Case<'_>, verdict: Verdict) -> (Verdict, &'static str) {
+    let connection = case.connection;
+    let statistics =
+        DheStatistics::around(case.server, connection).filter(|_| connection.died_in_key_exchange);
+    let Some(statistics) = statistics else { return (verdict, "") };
+    match statistics.standing(connection.client.ip) {
+        Standing::RuledOut(because) => {
+            let at = connection.tls.client_key.as_ref().map(|key| key.moment);
+            (verdict.rules_out("dhe-leading-zero", because, at).statistics(statistics), "not leading zeros")
+        }
+        Standing::Open => {
+            let because = format!(
+                "a TLS_DHE suite: one handshake in {:.0} fails here when an end lacks the leading-zero fix; too few were seen \
+                 to tell ({} of {} died)",
+                1.0 / statistics.client.expected.max(f64::MIN_POSITIVE),
+                statistics.client.failed,
+                statistics.client.handshakes
+            );
+            (verdict.candidate("dhe-leading-zero", because).statistics(statistics), "leading zeros?")
+        }
+    }
 }
 
 fn check_client(case: &Case<'_>) -> Option<Verdict> {
@@ -128,11 +147,12 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
             format!("with {version} the server signs with MD5 and SHA-1, which current clients refuse at their security level"),
         );
     }
+    let (verdict, leading_zeros) = leading_zeros(case, verdict);
     Some(
         verdict
             .step("Read what the application logged at that second: a client that rejects something says why.")
             .step("Check the client's policy: security level and MinProtocol in openssl.cnf, SCHANNEL\\Protocols on Windows.")
-            .group(format!("{after} {:?} {:?}", connection.ended.how, alert.and_then(|alert| alert.description))),
+            .group(format!("{after} {:?} {:?} {leading_zeros}", connection.ended.how, alert.and_then(|alert| alert.description))),
     )
 }
 

@@ -3,6 +3,7 @@
 //! A rule sees facts, never a packet, and gives a [`Verdict`] or nothing. When several explain one
 //! connection, [`Rank`] and then the order of [`RULES`] decides.
 
+mod allowed;
 mod browser_unanswered;
 mod capture_incomplete;
 mod certificate;
@@ -13,29 +14,39 @@ mod closed_after_client_hello;
 mod deprecated_tls;
 mod dh_group_too_small;
 mod dhe_leading_zero;
+mod dhe_statistics;
 mod dhe_suite_hazard;
 mod extended_master_secret_mismatch;
 mod finding;
 mod handshake_closed;
 mod login;
+mod lookup;
 mod no_common_cipher_suite;
 mod no_common_group;
 mod no_common_signature_algorithm;
 mod no_common_tls_version;
+mod page;
 mod path;
 mod phrase;
 mod prelogin;
 mod refusal;
 mod registry;
+mod selection;
 mod stalled;
 mod syn;
 #[cfg(test)]
 pub(crate) mod tests;
 mod weak_hash_certificate;
 
-pub use finding::{Candidate, Clients, Confidence, Evidence, Finding, RuledOut, Severity, Verdict};
+pub use dhe_statistics::{DheRate, DheStatistics};
+pub use finding::{
+    Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Verdict,
+};
+pub use lookup::{UnknownRule, find, nearest};
+pub use page::{Explanation, HEADINGS};
 pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};
+pub use selection::Selection;
 
 /// Every rule, in order of code.
 pub static RULES: &[&Rule] = &[
@@ -81,9 +92,3 @@ pub static RULES: &[&Rule] = &[
     &login::PLAINTEXT,
     &capture_incomplete::RULE,
 ];
-
-/// The rule with this code or slug.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Rule> {
-    RULES.iter().copied().find(|rule| rule.code.eq_ignore_ascii_case(name) || rule.slug == name)
-}

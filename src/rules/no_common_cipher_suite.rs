@@ -1,5 +1,6 @@
+use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
-use super::refusal::{Meets, Refusal};
+use super::refusal::{Meets, Refusal, Step};
 use crate::facts::ConnectionFacts;
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 
@@ -13,7 +14,9 @@ declare_rule! {
     /// The server ends the connection right after ClientHello, with no ServerHello, and the versions meet:
     /// alert 71 (`insufficient_security`) says so; alert 40 (`handshake_failure`) usually means it; without an
     /// alert, as Schannel closes, the suites offered are compared with those that this server was seen to
-    /// choose for others, or with the default lists of every Windows Server release.
+    /// choose for others, with those that a policy file (`--server-policy`, then it is certain) or an assumed release
+    /// (`--assume`) allows, or with the default lists of every Windows Server release. A suite counts only with a
+    /// version and a certificate that it can be used with.
     ///
     /// ## What to do
     /// Compare the two lists (registry key `...\Cryptography\Configuration\Local\SSL\00010002`, value
@@ -32,52 +35,92 @@ const INSUFFICIENT_SECURITY: u8 = 71;
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let refusal = Refusal::of(case)?;
-    let apart = matches!(refusal.versions(), Meets::No(_));
-    if apart && refusal.alert_code() != Some(INSUFFICIENT_SECURITY) {
+    let allowed = Allowed::of(&refusal);
+    let allowed = allowed.as_ref();
+    let versions_apart = match refusal.versions() {
+        Meets::No(_) => allowed.is_none_or(|allowed| allowed.versions != Said::Meets(Basis::File)),
+        Meets::Yes(_) | Meets::Unknown => refusal.versions_forbidden(allowed).is_some(),
+    };
+    if versions_apart && refusal.alert_code() != Some(INSUFFICIENT_SECURITY) {
         return None;
     }
+    let (confidence, detail, step) = decided(&refusal, allowed, versions_apart)?;
+    let verdict = Verdict::new(confidence, refusal.told(&detail, step, allowed)).application(PRE_LOGIN_10054);
+    let verdict = rule_out(case, &refusal, step, evidence(connection, &refusal, verdict));
+    let verdict = refusal.compared(allowed, verdict);
+    Some(remedy(connection, verdict).group(refusal.group(connection)))
+}
+
+/// How sure, in what words, and by which step.
+fn decided(
+    refusal: &Refusal<'_>,
+    allowed: Option<&Allowed<'_>>,
+    versions_apart: bool,
+) -> Option<(Confidence, String, Step)> {
     let offered = &refusal.hello.offer.cipher_suites;
     let shown = phrase::suites(offered, 3);
-    let (confidence, detail) = match (refusal.alert_code(), refusal.suites()) {
+    let count = phrase::count(offered.len(), "suite");
+    let said = allowed.map(|allowed| allowed.suites);
+    Some(match (refusal.alert_code(), refusal.suites()) {
         (Some(INSUFFICIENT_SECURITY), _) => (
-            if apart { Confidence::Likely } else { Confidence::Certain },
+            if versions_apart { Confidence::Likely } else { Confidence::Certain },
             format!(
-                "The client offers {} ({shown}); the server found none of it good enough (alert 71, insufficient_security).",
-                phrase::count(offered.len(), "suite")
+                "The client offers {count} ({shown}); the server found none of it good enough (alert 71, insufficient_security)."
             ),
+            Step::Alert,
         ),
-        (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) => (
+        (None | Some(HANDSHAKE_FAILURE), _) if refusal.suites_forbidden(allowed).is_some() => {
+            let (allowed, basis) = allowed.zip(refusal.suites_forbidden(allowed))?;
+            let confidence =
+                if allowed.exact_suites(basis) { Confidence::Certain } else { Confidence::Likely };
+            (confidence, forbidden(refusal, allowed), Step::Policy(basis))
+        }
+        (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) if said != Some(Said::Meets(Basis::File)) => (
             Confidence::Likely,
             format!(
-                "The client offers {} ({shown}); this server was only ever seen to choose {}, which is not among them.",
-                phrase::count(offered.len(), "suite"),
+                "The client offers {count} ({shown}); this server was only ever seen to choose {}, which is not among them.",
                 refusal.accepted_suites()
             ),
+            Step::Others,
         ),
+        _ if matches!(said, Some(Said::Meets(_))) => return None,
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
-                "The client offers {} ({shown}); the server refused it with alert 40 (handshake_failure), as it does when it can \
-                 use none.",
-                phrase::count(offered.len(), "suite")
+                "The client offers {count} ({shown}); the server refused it with alert 40 (handshake_failure), as it does \
+                 when it can use none."
             ),
+            Step::Alert,
         ),
         (None, Meets::Unknown)
             if refusal.only_unusual_suites() && !refusal.only_old_versions() && !refusal.strict =>
         {
-            (
-                Confidence::Likely,
-                format!(
-                    "The client offers {} ({shown}); no Windows Server release has any of it in its default list.",
-                    phrase::count(offered.len(), "suite")
-                ),
-            )
+            let detail = format!(
+                "The client offers {count} ({shown}); no Windows Server release has any of it in its default list."
+            );
+            (Confidence::Likely, detail, Step::Offer)
         }
         _ => return None,
-    };
-    let verdict = Verdict::new(confidence, detail).application(PRE_LOGIN_10054);
-    let verdict = rule_out(case, &refusal, evidence(connection, &refusal, verdict));
-    Some(remedy(connection, verdict).group(refusal.group(connection)))
+    })
+}
+
+/// What is offered and what is allowed, in words.
+fn forbidden(refusal: &Refusal<'_>, allowed: &Allowed<'_>) -> String {
+    let offered = allowed.compared.offered.suites.as_deref().unwrap_or_default();
+    let shown = phrase::suites(offered, 3);
+    let whose = if refusal.hello.truncated { "client's policy has" } else { "client offers" };
+    let count = phrase::count(offered.len(), "suite");
+    if allowed.other_certificate {
+        return format!(
+            "The {whose} {count} ({shown}); of these the server allows only {}, for which it needs another certificate \
+             than an RSA one such as SQL Server makes itself.",
+            allowed.common_suites()
+        );
+    }
+    format!(
+        "The {whose} {count} ({shown}); the server allows {}, and none of them can be used by both.",
+        allowed.allowed_suites()
+    )
 }
 
 fn evidence(connection: &ConnectionFacts, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
@@ -97,14 +140,17 @@ fn evidence(connection: &ConnectionFacts, refusal: &Refusal<'_>, verdict: Verdic
         .evidence(taught)
 }
 
-fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
+fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: Step, verdict: Verdict) -> Verdict {
     let verdict = match refusal.versions() {
         Meets::Yes(at) => verdict.rules_out(
             "no-common-tls-version",
             format!("the client offers {}, which this server accepts", refusal.accepted_versions()),
             Some(at),
         ),
-        _ => verdict,
+        _ => match refusal.versions_allowed() {
+            Some(because) => return verdict.rules_out("no-common-tls-version", because, None),
+            None => verdict,
+        },
     };
     if matches!(refusal.versions(), Meets::No(_)) {
         return verdict.candidate(
@@ -116,7 +162,7 @@ fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, verdict: Verdict) -> Verdict
         );
     }
     // With an alert alone, the other things that a server answers with the same alert stay possible.
-    if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && refusal.suites() == Meets::Unknown {
+    if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && step == Step::Alert {
         let verdict = verdict
             .candidate("no-common-group", "a server also sends alert 40 when no group is in common")
             .candidate(

@@ -1,5 +1,6 @@
+use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
-use super::refusal::{Meets, Refusal, highest, offers_version};
+use super::refusal::{Meets, Refusal, Step, highest, offers_version};
 use crate::facts::{Moment, Side};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
@@ -14,7 +15,8 @@ declare_rule! {
     /// The server ends the connection right after ClientHello, with no ServerHello: by alert 70
     /// (`protocol_version`, then it is certain), by another alert, or, as Schannel does, by FIN or RST without
     /// a word. Without alert 70 the client's versions are compared with those that this server was seen to
-    /// choose for others; failing that, a client that offers nothing newer than TLS 1.1 is likely refused for
+    /// choose for others, and with those that a policy file (`--server-policy`, then it is certain) or an assumed
+    /// release (`--assume`) allows; failing that, a client that offers nothing newer than TLS 1.1 is likely refused for
     /// it, and one that offers nothing older than TLS 1.2 by a SQL Server build that does not speak it. Alert 86
     /// refuses a client that fell back to an older version (RFC 7507). The other way round, ServerHello names a version that the client did not offer, or the client
     /// answers ServerHello with alert 70 (RFC 8446 4.1.3, 6.2).
@@ -41,8 +43,10 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let refusal = Refusal::of(case)?;
     let offered = phrase::offered_versions(connection);
+    let allowed = Allowed::of(&refusal);
     let seen = refusal.versions();
-    let (confidence, detail, taught) = match (refusal.alert_code(), seen) {
+    let forbidden = refusal.versions_forbidden(allowed.as_ref());
+    let (confidence, detail, taught, step) = match (refusal.alert_code(), seen) {
         (Some(PROTOCOL_VERSION), Meets::No(at)) => (
             Confidence::Certain,
             format!(
@@ -50,6 +54,7 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                 refusal.accepted_versions()
             ),
             Some(at),
+            Step::Alert,
         ),
         (Some(PROTOCOL_VERSION), _) => (
             Confidence::Certain,
@@ -57,6 +62,7 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                 "The client offers {offered}; the server refused the version with alert 70 (protocol_version)."
             ),
             None,
+            Step::Alert,
         ),
         (Some(INAPPROPRIATE_FALLBACK), _) => (
             Confidence::Likely,
@@ -64,15 +70,31 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                 "The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused it."
             ),
             None,
+            Step::Alert,
         ),
-        (code, Meets::No(at)) if refusal.leaves_open() && code != Some(71) => (
-            Confidence::Likely,
-            format!(
-                "The client offers {offered}; this server was only ever seen to accept {} and ended the connection.",
-                refusal.accepted_versions()
-            ),
-            Some(at),
-        ),
+        (code, _) if forbidden.is_some() && refusal.leaves_open() && code != Some(71) => {
+            let (allowed, basis) = allowed.as_ref().zip(forbidden)?;
+            let confidence = if allowed.exact(basis) { Confidence::Certain } else { Confidence::Likely };
+            let detail = format!(
+                "The client offers {offered}; of these the server allows none (it allows {}), and it ended the connection.",
+                allowed.allowed_versions()
+            );
+            (confidence, detail, None, Step::Policy(basis))
+        }
+        (code, Meets::No(at))
+            if refusal.leaves_open() && code != Some(71) && !allows(allowed.as_ref(), Basis::File) =>
+        {
+            (
+                Confidence::Likely,
+                format!(
+                    "The client offers {offered}; this server was only ever seen to accept {} and ended the connection.",
+                    refusal.accepted_versions()
+                ),
+                Some(at),
+                Step::Others,
+            )
+        }
+        (_, _) if decides(&refusal, allowed.as_ref()) => return None,
         (None | Some(40), Meets::Unknown) if refusal.only_old_versions() && !refusal.strict => (
             Confidence::Likely,
             format!(
@@ -80,6 +102,7 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                  that requires TLS 1.2."
             ),
             None,
+            Step::Offer,
         ),
         (None | Some(40), Meets::Unknown) if !refusal.strict => {
             let (build, at) = refusal.build_without_tls12()?;
@@ -87,11 +110,25 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                 "The client offers {offered}; this build of SQL Server ({build}) does not speak TLS 1.2, and the server \
                  ended the connection without a ServerHello."
             );
-            (Confidence::Likely, detail, Some(at))
+            (Confidence::Likely, detail, Some(at), Step::Offer)
         }
         _ => return None,
     };
-    Some(with_proof(case, Verdict::new(confidence, detail), taught).group(refusal.group(connection)))
+    let allowed = allowed.as_ref();
+    let verdict = Verdict::new(confidence, refusal.told(&detail, step, allowed));
+    let verdict = with_proof(case, verdict, taught).group(refusal.group(connection));
+    Some(refusal.compared(allowed, verdict))
+}
+
+/// The policy allows a version that the client offers, by this or by something surer.
+fn allows(allowed: Option<&Allowed<'_>>, least: Basis) -> bool {
+    let said = allowed.map(|allowed| allowed.versions);
+    said == Some(Said::Meets(Basis::File)) || said == Some(Said::Meets(least))
+}
+
+/// The policy says enough that the ClientHello alone no longer counts.
+fn decides(refusal: &Refusal<'_>, allowed: Option<&Allowed<'_>>) -> bool {
+    allows(allowed, Basis::Assumed) || refusal.suites_forbidden(allowed).is_some()
 }
 
 fn refused_by_client(case: &Case<'_>) -> Option<Verdict> {
@@ -152,6 +189,9 @@ fn rule_out_suite(case: &Case<'_>, verdict: Verdict) -> Verdict {
             ),
             Some(at),
         ),
+        _ if refusal.suites_allowed().is_some() => {
+            verdict.rules_out("no-common-cipher-suite", refusal.suites_allowed().unwrap_or_default(), None)
+        }
         _ => verdict.rules_out(
             "no-common-cipher-suite",
             "the version is decided before the suite, and the version is what was refused",

@@ -11,8 +11,9 @@ declare_rule! {
     ///
     /// ## How it is recognised
     /// The RST that ended it does not fit the host it claims to be from: its TTL (IPv6: hop limit) differs from that
-    /// host's other packets by more than five, more than a change of route explains. A RST that the stacks ignored,
-    /// or that came when the connection was over, is no cause.
+    /// host's other packets by more than five, more than a change of route explains; or that host goes on sending new
+    /// data as if it had sent none. A RST that the stacks ignored, or that came when the connection was over, is no
+    /// cause.
     ///
     /// ## What to do
     /// Capture on both sides at once: the side that never sent the RST is innocent. Ask for the device's log.
@@ -75,15 +76,22 @@ fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
     let (low, high) = reset.host_ttl?;
     let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
     let who = phrase::who(reset.from);
-    let detail = format!(
-        "The RST in the name of the {who} has TTL {}, the {who}'s other packets have {usual}: another machine sent it.",
-        reset.ttl
-    );
+    let detail = match reset.sender_went_on {
+        Some(_) if (low..=high).contains(&reset.ttl) => format!(
+            "After the RST in the name of the {who} the {who} goes on sending: it never sent that RST, another machine did."
+        ),
+        _ => format!(
+            "The RST in the name of the {who} has TTL {}, the {who}'s other packets have {usual}: another machine sent it.",
+            reset.ttl
+        ),
+    };
+    let went_on = reset.sender_went_on.map(|at| Evidence::new(at, who, "new data, as if it had sent no RST"));
     Some(
         Verdict::new(Confidence::Likely, detail)
             .application(phrase::forcibly_closed(connection))
             .evidence(Evidence::new(reset.moment, who, format!("RST, TTL {}", reset.ttl)))
             .evidence(last_genuine(connection, reset))
+            .evidence(went_on)
             .step("Capture on the client and on the server at the same time: the end that never sent this RST proves it.")
             .step("Ask for the logs of firewalls, load balancers and intrusion prevention between the two at that second.")
             .group(format!("{who} {} {usual} {:?}", reset.ttl, connection.phase)),

@@ -2,9 +2,15 @@
 //! the rules that decide between version, suite, group and signature algorithm (in that order).
 
 use crate::facts::{AlertFact, ClientHelloFacts, Moment, Offer, Phase, Seen, ServerFacts, Side};
-use crate::rules::Case;
+use crate::reference::policy::Policies;
+use crate::reference::{Match, releases_that};
+use crate::rules::allowed::{Allowed, Basis, Said};
 use crate::rules::phrase;
+use crate::rules::{Case, Verdict};
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
+
+/// What the user said is not so: a cause of misunderstanding that no rule looks for.
+pub(super) const POLICY_MISMATCH: &str = "policy-mismatch";
 
 /// A ClientHello after which the server ended it without a ServerHello.
 pub(super) struct Refusal<'a> {
@@ -13,6 +19,21 @@ pub(super) struct Refusal<'a> {
     /// The fatal alert, if the server sent one in clear.
     pub(super) alert: Option<&'a AlertFact>,
     pub(super) strict: bool,
+    /// What the user says is allowed.
+    pub(super) policies: &'a Policies,
+}
+
+/// The step that decided between the causes, in order: what stands before outweighs what stands after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The server's alert names it.
+    Alert,
+    /// What the server was seen to accept from others.
+    Others,
+    /// What the user says is allowed.
+    Policy(Basis),
+    /// The ClientHello alone, next to defaults and builds.
+    Offer,
 }
 
 /// Whether two sets meet, as far as the capture can tell.
@@ -42,7 +63,8 @@ impl<'a> Refusal<'a> {
         if connection.phase != Phase::ClientHello || !by_server || answered {
             return None;
         }
-        Some(Self { hello, server: case.server, alert, strict: connection.tds.strict })
+        let strict = connection.tds.strict;
+        Some(Self { hello, server: case.server, alert, strict, policies: case.policies })
     }
 
     /// Number of the alert.
@@ -101,6 +123,119 @@ impl<'a> Refusal<'a> {
     pub(super) fn signatures(&self) -> Meets {
         let Some(schemes) = &self.hello.offer.signature_algorithms else { return Meets::Unknown };
         meets(&self.server.accepts.signatures, |scheme| schemes.contains(scheme))
+    }
+
+    /// The versions offered, oldest first; `None` when they may stand in the part that was cut. Without
+    /// `supported_versions` everything from TLS 1.0 to the highest counts.
+    pub(super) fn offered_versions(&self) -> Option<Vec<ProtocolVersion>> {
+        let offer = &self.hello.offer;
+        if self.hello.truncated && !offer.versions_listed {
+            return None;
+        }
+        let highest = highest(offer)?;
+        if offer.versions_listed || highest < ProtocolVersion::TLS10 {
+            let mut versions = offer.versions.clone();
+            versions.sort_unstable();
+            return Some(versions);
+        }
+        let all =
+            [ProtocolVersion::TLS10, ProtocolVersion::TLS11, ProtocolVersion::TLS12, ProtocolVersion::TLS13];
+        Some(all.into_iter().filter(|version| *version <= highest).collect())
+    }
+
+    /// Which releases of Windows Server would have taken this offer as they come; `None` when it was cut.
+    pub(super) fn releases(&self) -> Option<String> {
+        let suites = &self.hello.offer.cipher_suites;
+        let versions = self.offered_versions().filter(|_| !self.hello.truncated && !suites.is_empty())?;
+        // SQL Server speaks TLS 1.3 in TDS 8.0 alone.
+        let reached = |version: &ProtocolVersion| self.strict || *version < ProtocolVersion::TLS13;
+        let versions: Vec<ProtocolVersion> = versions.into_iter().filter(reached).collect();
+        let all = releases_that(Match::Yes, &versions, suites);
+        let some = releases_that(Match::OtherCertificate, &versions, suites);
+        let with = format!("{} with an ECDSA certificate alone", phrase::list(&some, 8));
+        Some(match (all.is_empty(), some.is_empty()) {
+            (true, true) => "The defaults of no Windows Server release meet this offer.".to_owned(),
+            (true, false) => format!("The defaults of Windows Server meet this offer in {with}."),
+            (false, true) => {
+                format!("The defaults of Windows Server {} meet this offer.", phrase::list(all, 8))
+            }
+            (false, false) => {
+                format!("The defaults of Windows Server {} meet this offer; {with}.", phrase::list(all, 8))
+            }
+        })
+    }
+
+    /// A detail with the step that decided and the releases that would have taken the offer.
+    pub(super) fn told(&self, detail: &str, step: Step, allowed: Option<&Allowed<'_>>) -> String {
+        let decided = match step {
+            Step::Alert => "the alert".to_owned(),
+            Step::Others => "what this server accepts from others".to_owned(),
+            Step::Policy(basis) => {
+                allowed.map_or_else(|| "the policy".to_owned(), |allowed| allowed.words(basis))
+            }
+            Step::Offer => "the ClientHello alone".to_owned(),
+        };
+        let releases = self.releases().map_or_else(String::new, |releases| format!(" {releases}"));
+        format!("{detail} Decided by {decided}.{releases}")
+    }
+
+    /// The versions do not meet, by the policy. What the server was seen to accept outweighs it.
+    pub(super) fn versions_forbidden(&self, allowed: Option<&Allowed<'_>>) -> Option<Basis> {
+        match allowed.map(|allowed| allowed.versions) {
+            Some(Said::Apart(basis)) if !matches!(self.versions(), Meets::Yes(_)) => Some(basis),
+            _ => None,
+        }
+    }
+
+    /// The suites do not meet, by the policy. What the server was seen to accept outweighs it.
+    pub(super) fn suites_forbidden(&self, allowed: Option<&Allowed<'_>>) -> Option<Basis> {
+        match allowed.map(|allowed| allowed.suites) {
+            Some(Said::Apart(basis)) if !matches!(self.suites(), Meets::Yes(_)) => Some(basis),
+            _ => None,
+        }
+    }
+
+    /// Why the policy rules out that no version is in common.
+    pub(super) fn versions_allowed(&self) -> Option<String> {
+        let allowed = Allowed::of(self)?;
+        let Said::Meets(basis) = allowed.versions else { return None };
+        Some(format!("by {} the server allows {} as well", allowed.words(basis), allowed.common_versions()))
+    }
+
+    /// Why the policy rules out that no suite is in common.
+    pub(super) fn suites_allowed(&self) -> Option<String> {
+        let allowed = Allowed::of(self)?;
+        let Said::Meets(basis) = allowed.suites else { return None };
+        Some(format!("by {} the server allows {} as well", allowed.words(basis), allowed.common_suites()))
+    }
+
+    /// A verdict with offer and policy side by side, and with what speaks against the policy.
+    pub(super) fn compared(&self, allowed: Option<&Allowed<'_>>, verdict: Verdict) -> Verdict {
+        let Some(allowed) = allowed else { return verdict };
+        let mut verdict = verdict.compared(allowed.compared.clone());
+        if let Some(found) = &allowed.contradiction {
+            let shown =
+                format!("ServerHello {} to another client: not allowed by what the user said", found.chosen);
+            verdict = verdict
+                .evidence(phrase::learnt(found.at, shown))
+                .candidate(POLICY_MISMATCH, allowed.contradicted(found));
+        }
+        let refused = match self.alert_code() {
+            Some(70) if allowed.versions == Said::Meets(Basis::File) => Some(allowed.common_versions()),
+            Some(71) if allowed.suites == Said::Meets(Basis::File) => Some(allowed.common_suites()),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            let words = allowed.words(Basis::File);
+            verdict = verdict.candidate(
+                POLICY_MISMATCH,
+                format!("{words} allows {refused}, and the server refused it: the file is not this server's, or old"),
+            );
+        }
+        match &allowed.client_contradiction {
+            Some(because) => verdict.candidate(POLICY_MISMATCH, because.clone()),
+            None => verdict,
+        }
     }
 
     /// The highest version that the client offers is TLS 1.1 or older: a hardened server refuses that.

@@ -1,7 +1,10 @@
 //! How a rule is declared, and what all rules are.
 
+use serde::Serialize;
+
 use super::{Confidence, Severity, Verdict};
 use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, Moment, ServerFacts};
+use crate::reference::policy::Policies;
 
 /// A rule: its page and its check.
 #[derive(Debug)]
@@ -23,10 +26,13 @@ pub struct Rule {
     pub rank: Rank,
     /// The check.
     pub check: Check,
+    /// The file it stands in, from the root of the crate.
+    pub source: &'static str,
 }
 
 /// Order of preference between rules that explain the same connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rank {
     /// What the path proves.
     Path,
@@ -60,6 +66,8 @@ pub struct Case<'a> {
     pub connection: &'a ConnectionFacts,
     /// What all connections taught about its server.
     pub server: &'a ServerFacts,
+    /// What the user says is allowed.
+    pub policies: &'a Policies,
 }
 
 /// What a server rule sees.
@@ -81,7 +89,7 @@ pub struct CaptureCase<'a> {
 }
 
 /// What a server or capture rule says: a verdict about no single connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Note {
     /// What it says.
     pub verdict: Verdict,
@@ -130,6 +138,7 @@ macro_rules! declare_rule {
             severity: $crate::rules::Severity::$severity,
             rank: $crate::rules::Rank::$rank,
             check: $crate::rules::Check::$kind($check),
+            source: file!(),
         };
     };
 }

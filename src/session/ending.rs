@@ -381,6 +381,7 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
         repeated: shape.repeated,
         ignored: reset.data_after == [true, true],
         after_silence: shape.silence,
+        sender_went_on: reset.went_on,
     }
 }
 

@@ -131,7 +131,7 @@ impl Session {
     }
 
     fn on_data(&mut self, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
-        self.signals.data(dir);
+        self.signals.data(dir, at);
         match self.client {
             Some((client, _)) if self.recognized => {
                 let live = self.live.get_or_insert_default();

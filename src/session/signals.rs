@@ -39,7 +39,12 @@ pub(super) struct Reset {
     pub(super) shape: ResetShape,
     /// Directions in which new data came after it.
     pub(super) data_after: [bool; 2],
+    /// Its own end sent new data after it, later than a capture puts packets out of order.
+    pub(super) went_on: Option<Moment>,
 }
+
+/// Nanoseconds by which captures put packets of one end out of order at most.
+const DISORDER: i64 = 1_000_000;
 
 /// An ICMP error as it was seen.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +57,11 @@ pub(super) struct IcmpSignal {
 
 impl Signals {
     /// New data came: what it says of earlier RSTs.
-    pub(super) fn data(&mut self, dir: Dir) {
+    pub(super) fn data(&mut self, dir: Dir, at: Moment) {
         for reset in &mut self.resets {
+            if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
+                reset.went_on.get_or_insert(at);
+            }
             let [a, b] = &mut reset.data_after;
             *(if dir == Dir::A { a } else { b }) = true;
         }
@@ -104,7 +112,7 @@ impl Signals {
 
     fn reset(&mut self, dir: Dir, at: Moment, shape: ResetShape) {
         if self.resets.len() < RESETS {
-            self.resets.push(Reset { dir, at, shape, data_after: [false; 2] });
+            self.resets.push(Reset { dir, at, shape, data_after: [false; 2], went_on: None });
         }
     }
 }

@@ -19,8 +19,8 @@ pub use client_hello::ClientHello;
 pub use key_exchange::{CertificateRequest, ClientKeyExchange, ServerKeyExchange};
 pub use malformed::Malformed;
 pub use names::{
-    AlertDescription, AlertLevel, CipherSuite, ContentType, ExtensionType, HandshakeType, KeyExchange,
-    NamedGroup, ProtocolVersion, SignatureScheme,
+    AlertDescription, AlertLevel, Authentication, CipherSuite, ContentType, ExtensionType, HandshakeType,
+    KeyExchange, NamedGroup, ProtocolVersion, SignatureScheme,
 };
 pub use record::{Alert, PartialMessage, RecordReader, TlsEvent, starts_like_record};
 pub use server_hello::ServerHello;

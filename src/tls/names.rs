@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use tls_parser::{TlsCipherAu, TlsCipherEnc, TlsCipherKx, TlsCipherMac, TlsCipherSuite};
+use tls_parser::{TlsCipherAu, TlsCipherEnc, TlsCipherEncMode, TlsCipherKx, TlsCipherMac, TlsCipherSuite};
 
 macro_rules! number {
     (
@@ -315,6 +315,20 @@ pub enum KeyExchange {
     Other,
 }
 
+/// What key the server's certificate must have for a suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Authentication {
+    /// RSA, to sign or to encrypt.
+    Rsa,
+    /// Elliptic curve.
+    Ecdsa,
+    /// DSA.
+    Dss,
+    /// Any, or none, or not known.
+    Other,
+}
+
 impl CipherSuite {
     /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746): a signal, no suite.
     pub const EMPTY_RENEGOTIATION_INFO: Self = Self(0x00FF);
@@ -354,6 +368,35 @@ impl CipherSuite {
             (TlsCipherKx::Dh | TlsCipherKx::Ecdh, _) => KeyExchange::Static,
             (TlsCipherKx::Tls13, _) => KeyExchange::Tls13,
             _ => KeyExchange::Other,
+        }
+    }
+
+    /// What key the server's certificate must have.
+    #[must_use]
+    pub fn authentication(self) -> Authentication {
+        match self.registered().map(|suite| suite.au) {
+            Some(TlsCipherAu::Rsa) => Authentication::Rsa,
+            Some(TlsCipherAu::Ecdsa) => Authentication::Ecdsa,
+            Some(TlsCipherAu::Dss) => Authentication::Dss,
+            _ => Authentication::Other,
+        }
+    }
+
+    /// Whether the suite can be used with this version: TLS 1.3 has suites of its own (RFC 8446 B.4), and
+    /// authenticated encryption and the MACs of the SHA-2 family came with TLS 1.2 (RFC 5246 1.2, RFC 5289 4).
+    #[must_use]
+    pub fn works_with(self, version: ProtocolVersion) -> bool {
+        let Some(suite) = self.registered() else { return false };
+        let since_tls12 = matches!(suite.enc_mode, TlsCipherEncMode::Gcm | TlsCipherEncMode::Ccm)
+            || suite.enc == TlsCipherEnc::Chacha20_Poly1305
+            || matches!(
+                suite.mac,
+                TlsCipherMac::HmacSha256 | TlsCipherMac::HmacSha384 | TlsCipherMac::HmacSha512
+            );
+        match (suite.kx == TlsCipherKx::Tls13, version >= ProtocolVersion::TLS13) {
+            (true, newest) => newest,
+            (false, true) => false,
+            (false, false) => !since_tls12 || version >= ProtocolVersion::TLS12,
         }
     }
 

@@ -72,21 +72,22 @@ fn another_offer_server_rule_or_confidence_is_another_finding() {
     );
 }
 
+fn logged_in(id: u64) -> Connection {
+    Connection::numbered(id)
+        .until_offering(modern())
+        .server_hello(ProtocolVersion::TLS12, RSA_CBC)
+        .client_key(256)
+        .finished()
+        .server_finished()
+        .login()
+        .logged_in()
+        .fin(Side::Client)
+}
+
 #[test]
 fn findings_come_errors_first_then_by_count_then_by_time() {
-    let warned = |id| {
-        Connection::numbered(id)
-            .until_offering(modern())
-            .server_hello(ProtocolVersion::TLS12, RSA_CBC)
-            .client_key(256)
-            .finished()
-            .server_finished()
-            .login()
-            .logged_in()
-            .fin(Side::Client)
-    };
     let closed = Connection::numbered(1).until_answered().fin(Side::Server);
-    let analysis = analysis([closed, refused(2), refused(3), warned(4), warned(5), warned(6)]);
+    let analysis = analysis([closed, refused(2), refused(3), logged_in(4), logged_in(5), logged_in(6)]);
     let order: Vec<(Severity, u64)> =
         analysis.findings.iter().map(|finding| (finding.severity, finding.count)).collect();
     assert_eq!(order, [(Severity::Error, 2), (Severity::Error, 1), (Severity::Warning, 3)]);
@@ -101,6 +102,9 @@ fn a_driver_that_connects_anew_at_once_is_one_login() {
     let person = analysis([refused(1), refused(11), refused(21)]);
     let finding = errors(&person.findings)[0];
     assert_eq!((finding.count, finding.logins), (3, 3));
+    let loop_of_logins = analysis([refused(1), logged_in(2), refused(3), refused(4)]);
+    let finding = errors(&loop_of_logins.findings)[0];
+    assert_eq!((finding.count, finding.logins), (3, 2), "a success parts two logins");
     let two_clients = analysis([refused(1), of_client(refused(2), 5), refused(3), of_client(refused(4), 5)]);
     let finding = errors(&two_clients.findings)[0];
     assert_eq!((finding.count, finding.logins), (4, 4));

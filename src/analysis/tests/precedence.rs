@@ -4,6 +4,7 @@ use super::{analysis, verdicts};
 use crate::analysis::Settings;
 use crate::analysis::judge::Folder;
 use crate::facts::{ConnectionFacts, Offer, PreviousFact, Side};
+use crate::reference::policy::Policies;
 use crate::rules::tests::case::*;
 use crate::rules::tests::examples;
 use crate::rules::{Case, Check, RULES, Rank, Severity, find};
@@ -12,7 +13,8 @@ use crate::tls::{HashAlgorithm, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// Rules of severity error that fit.
 fn fitting(connection: &Connection, server: &Server) -> Vec<&'static str> {
-    let case = Case { connection: &connection.facts, server: &server.facts };
+    let policies = Policies::default();
+    let case = Case { connection: &connection.facts, server: &server.facts, policies: &policies };
     let fits = |check: fn(&Case<'_>) -> Option<crate::rules::Verdict>, severity| {
         check(&case).is_some_and(|verdict| verdict.severity.unwrap_or(severity) == Severity::Error)
     };

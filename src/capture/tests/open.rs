@@ -27,8 +27,9 @@ fn what_is_no_capture_is_named() {
     assert_eq!(unsupported(b"BZh91AY"), "bzip2-compressed");
     assert_eq!(unsupported(b"PK\x03\x04\x14\0"), "a zip archive");
     assert_eq!(unsupported(b"7z\xBC\xAF\x27\x1C"), "a 7z archive");
-    assert_eq!(unsupported(b"No.\tTime\tSource\r\n"), "text");
-    assert_eq!(unsupported(b"x"), "text");
+    let text = ErrorKind::UnknownFormat { found: "text".to_owned() };
+    assert_eq!(refused(b"No.\tTime\tSource\r\n"), text);
+    assert_eq!(refused(b"x"), text);
     assert_eq!(
         refused(&[0, 1, 2, 3, 4, 5, 6, 7, 8]),
         ErrorKind::UnknownFormat { found: "00 01 02 03 04 05 06 07".to_owned() }

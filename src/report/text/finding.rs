@@ -32,6 +32,7 @@ pub(super) fn finding(page: &mut Page<'_>, analysis: &Analysis, finding: &Findin
     page.gap();
     who(page, analysis, finding);
     evidence(page, finding);
+    compared(page, finding);
     considered(page, finding);
     remedy(page, finding);
     if !finding.display_filter.is_empty() {
@@ -145,6 +146,26 @@ fn evidence(page: &mut Page<'_>, finding: &Finding) {
         let more = count(finding.count - 1, "connection");
         let text = format!("{more} more like it: {} (--all-connections lists every one)", others.join(", "));
         page.row("", &text, Paint::Dim);
+    }
+}
+
+/// Offer and policy under each other.
+fn compared(page: &mut Page<'_>, finding: &Finding) {
+    let Some(compared) = &finding.compared else { return };
+    for (label, lists) in
+        [("offered", &compared.offered), ("allowed", &compared.allowed), ("common", &compared.common)]
+    {
+        let versions = names(lists.versions.as_deref());
+        let suites = names(lists.suites.as_deref()).replace("TLS_", "");
+        page.hanging_row(label, &format!("versions: {versions}; suites: {suites}"), 2, Paint::Plain);
+    }
+}
+
+fn names<T: std::fmt::Display>(names: Option<&[T]>) -> String {
+    match names {
+        None => "not known".to_owned(),
+        Some([]) => "none".to_owned(),
+        Some(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -5,6 +5,7 @@ mod connections;
 mod finding;
 mod page;
 mod quantity;
+mod rule;
 mod summary;
 
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ use crate::analysis::Analysis;
 use crate::rules::Severity;
 
 use page::Page;
+pub use rule::{rule_list, rules};
 
 /// How the text looks. The same analysis and style give the same bytes.
 #[derive(Debug, Clone)]

@@ -72,6 +72,10 @@ impl<'a> Page<'a> {
         self.text
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// An empty line, unless the last one is empty already.
     pub(super) fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
@@ -142,6 +146,20 @@ impl<'a> Page<'a> {
             &rest,
             Paint::Plain,
         );
+    }
+
+    /// Short texts in columns of their widths, and a last one beside them.
+    pub(super) fn columns(&mut self, columns: &[(&str, usize, Paint)], last: &str) {
+        let mut begins = 0;
+        for (text, width, paint) in columns {
+            let text = self.plain(text);
+            let painted = self.painted(&text, *paint);
+            self.text.push_str(&painted);
+            self.pad(width.saturating_sub(text.chars().count()));
+            begins += width;
+        }
+        let narrow = self.width < 70;
+        self.wrapped(begins, if narrow { INDENT } else { begins }, last, Paint::Plain);
     }
 
     /// `#1204`, with the file's number when there are several.

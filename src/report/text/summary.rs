@@ -3,7 +3,7 @@
 use super::finding::product;
 use super::page::{INDENT, Page, Paint};
 use super::quantity::{count, grouped, stretch};
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, LeftOut};
 use crate::facts::{CaptureFacts, Seen, ServerFacts};
 use crate::rules::{Finding, Severity};
 use crate::tls::CertificateInfo;
@@ -112,7 +112,29 @@ pub(super) fn nothing_failed(page: &mut Page<'_>, analysis: &Analysis) {
         (false, false) => "nothing failed in what could be read",
     };
     page.gap();
-    page.headline("✔", Paint::Good, &[(text.to_owned(), Paint::Bold)]);
+    if analysis.left_out.codes.is_empty() {
+        page.headline("✔", Paint::Good, &[(text.to_owned(), Paint::Bold)]);
+    } else {
+        page.headline("·", Paint::Dim, &[("no failure by the rules that are shown".to_owned(), Paint::Bold)]);
+    }
+}
+
+/// What failed for causes that were not to be shown.
+fn left_out(page: &mut Page<'_>, analysis: &Analysis) {
+    let LeftOut { codes, connections } = &analysis.left_out;
+    if codes.is_empty() {
+        return;
+    }
+    page.gap();
+    let causes = count(codes.len() as u64, "cause");
+    let codes = codes.iter().copied().collect::<Vec<_>>().join(", ");
+    let failed = if *connections == 0 {
+        String::new()
+    } else {
+        format!("{} failed for ", count(*connections, "connection"))
+    };
+    let text = format!("{failed}{causes} left out of this report (--select, --ignore): {codes}");
+    page.paragraph(0, &text, Paint::Plain);
 }
 
 /// What each server is and was seen to accept.
@@ -189,6 +211,7 @@ fn certificate(leaf: &CertificateInfo) -> String {
 
 /// The last line: how many failed, how many causes, and the exit code.
 pub(super) fn footer(page: &mut Page<'_>, analysis: &Analysis) {
+    left_out(page, analysis);
     let errors: Vec<&Finding> =
         analysis.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     if errors.is_empty() {

@@ -4,6 +4,7 @@ pub(crate) use super::connection::*;
 pub(crate) use super::offers::*;
 pub(crate) use super::server::*;
 use crate::facts::{BrowserFacts, CaptureFacts, ConnectionFacts, ServerFacts};
+use crate::reference::policy::Policies;
 use crate::rules::{CaptureCase, Case, Check, Confidence, Verdict, find};
 
 /// What a rule is asked about, and what it should say.
@@ -17,6 +18,8 @@ pub(crate) struct Example {
     pub(crate) expected: Option<Confidence>,
     /// The facts.
     pub(crate) subject: Subject,
+    /// What the user says is allowed.
+    pub(crate) policies: Policies,
 }
 
 /// The facts of an example.
@@ -37,7 +40,7 @@ pub(crate) fn fires(
     server: Server,
 ) -> Example {
     let subject = Subject::Connection(Box::new(connection.facts), Box::new(server.facts));
-    Example { slug, name, expected: Some(confidence), subject }
+    Example { slug, name, expected: Some(confidence), subject, policies: Policies::default() }
 }
 
 /// The rule is silent: its neighbour, or health.
@@ -48,16 +51,22 @@ pub(crate) fn silent(
     server: Server,
 ) -> Example {
     let subject = Subject::Connection(Box::new(connection.facts), Box::new(server.facts));
-    Example { slug, name, expected: None, subject }
+    Example { slug, name, expected: None, subject, policies: Policies::default() }
 }
 
 impl Example {
+    /// With what the user says is allowed.
+    pub(crate) fn told(mut self, policies: Policies) -> Self {
+        self.policies = policies;
+        self
+    }
+
     /// What the rule says; the first thing, when it says several.
     pub(crate) fn ask(&self) -> Option<Verdict> {
         let rule = find(self.slug).unwrap_or_else(|| panic!("no rule {}", self.slug));
         match (&self.subject, rule.check) {
             (Subject::Connection(connection, server), Check::Connection(check)) => {
-                check(&Case { connection, server })
+                check(&Case { connection, server, policies: &self.policies })
             }
             (Subject::Capture(captures, browser, connections), Check::Capture(check)) => {
                 let case = CaptureCase { captures, browser, connections: *connections };
@@ -98,8 +107,9 @@ fn check_form(example: &Example, verdict: &Verdict) {
     let others =
         verdict.ruled_out.iter().map(|out| out.slug).chain(verdict.candidates.iter().map(|c| c.slug));
     for slug in own.chain(others) {
-        // The one cause that no packet shows and no rule can therefore find.
-        assert!(find(slug).is_some() || slug == "server-certificate-unusable", "{slug}: {context}");
+        // Causes that no packet shows and no rule can therefore find.
+        let beyond = ["server-certificate-unusable", "policy-mismatch"];
+        assert!(find(slug).is_some() || beyond.contains(&slug), "{slug}: {context}");
     }
     for out in &verdict.ruled_out {
         assert_ne!(out.slug, example.slug, "{context}");

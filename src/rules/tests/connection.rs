@@ -231,6 +231,7 @@ impl Connection {
             repeated: false,
             ignored: false,
             after_silence: at.time.since(before),
+            sender_went_on: None,
         });
         self.end(side, EndedHow::Reset, at)
     }

@@ -56,6 +56,12 @@ fn hazard() -> Vec<Example> {
             exchanged().with(|facts| facts.tls.server_ccs = facts.tls.client_ccs).fin(Side::Server),
             pair(1, 1),
         ),
+        silent(
+            R3,
+            "its only one, but most of all clients' die",
+            exchanged().fin(Side::Server),
+            pair(1, 1).dhe_of_others(10, 3, 2),
+        ),
         silent(R3, "the client left", exchanged().fin(Side::Client), pair(1, 1)),
         silent(R3, "it ended before the key exchange", dhe(2048).fin(Side::Server), Server::modern()),
     ]
@@ -63,11 +69,6 @@ fn hazard() -> Vec<Example> {
 
 fn fault() -> Vec<Example> {
     const R5: &str = "dhe-leading-zero";
-    let others = |total, failed| {
-        move |server: &mut crate::facts::ServerFacts| {
-            server.other_handshakes.insert(CLIENT, (total, failed));
-        }
-    };
     vec![
         fires(R5, "12 of 3000: one in 250", Likely, exchanged().fin(Side::Server), pair(3000, 12)),
         fires(R5, "2 of 300, RST", Likely, exchanged().reset(Side::Server), pair(300, 2)),
@@ -99,7 +100,39 @@ fn fault() -> Vec<Example> {
             "other suites do not die",
             Likely,
             exchanged().fin(Side::Server),
-            pair(3000, 12).with(others(3000, 0)),
+            pair(3000, 12).without_dhe(3000, 0),
+        ),
+        fires(
+            R5,
+            "1 of 4, and 4 of 804 of all clients",
+            Likely,
+            exchanged().fin(Side::Server),
+            pair(4, 1).dhe_of_others(200, 4, 0).dhe_of_others(3, 4, 1),
+        ),
+        fires(
+            R5,
+            "its only one, and 4 of all clients' 1000",
+            Possible,
+            exchanged().fin(Side::Server),
+            pair(1, 1).dhe_of_others(200, 5, 0).dhe_of_others(3, 5, 1),
+        ),
+        silent(
+            R5,
+            "1 of 60, but a third of all clients' die",
+            exchanged().fin(Side::Server),
+            pair(60, 1).dhe_of_others(10, 30, 10),
+        ),
+        silent(
+            R5,
+            "1 of 4, and all other failures are one client's",
+            exchanged().fin(Side::Server),
+            pair(4, 1).dhe_of_others(200, 4, 0).dhe_of_others(1, 4, 3),
+        ),
+        silent(
+            R5,
+            "5 of 5, however few of all clients' die",
+            exchanged().fin(Side::Server),
+            pair(5, 5).dhe_of_others(200, 10, 0).dhe_of_others(6, 10, 1),
         ),
         silent(R5, "half of them die: something else", exchanged().fin(Side::Server), pair(40, 20)),
         silent(
@@ -115,7 +148,7 @@ fn fault() -> Vec<Example> {
             R5,
             "other suites die alike",
             exchanged().fin(Side::Server),
-            pair(3000, 12).with(others(1000, 4)),
+            pair(3000, 12).without_dhe(1000, 4),
         ),
         silent(R5, "ECDHE dies at the same step", exchanged_ecdhe().fin(Side::Server), pair(3000, 12)),
         silent(R5, "it died before the key exchange", dhe(2048).fin(Side::Server), pair(3000, 12)),
@@ -181,8 +214,96 @@ fn the_finding_gives_the_numbers() {
     assert_eq!(
         detail,
         "12 of 3000 TLS_DHE handshakes of 10.1.0.77 with this server died after the client's key exchange: 0.40 % \
-         (95 % interval 0.23 to 0.70 %); leading zeros alone predict 0.39 % (1 in 256)."
+         (95 % interval 0.21 to 0.70 %), as leading zeros alone predict: 0.39 % (1 in 256). Of those that died 0, of the \
+         others 0 have a public value that begins with a zero byte or is sent short: no more than chance, but the secret \
+         itself is not on the wire."
     );
+}
+
+#[test]
+fn the_numbers_of_all_clients_stand_beside_the_client_s() {
+    let server = pair(3000, 12).short_values(25, 2).dhe_of_others(10, 100, 0).without_dhe(500, 0);
+    let verdict = fires("dhe-leading-zero", "", Likely, exchanged().fin(Side::Server), server).ask().unwrap();
+    assert!(verdict.detail.contains("Of those that died 2, of the others 23 have"), "{}", verdict.detail);
+    let line = verdict.evidence.last().unwrap();
+    assert_eq!(
+        line.text,
+        "the first DHE handshake of all 11 clients: 12 of 4000 died, 0.30 % (95 % interval 0.16 to 0.52 %); the expected \
+         0.39 % lies inside"
+    );
+    let out = &verdict.ruled_out[0];
+    assert_eq!(out.because, "none of 500 handshakes without DHE died at this step");
+    assert_eq!(out.at.unwrap().frame, 16);
+    let statistics = verdict.statistics.unwrap();
+    let [client, server] = [&statistics.client, &statistics.server];
+    assert_eq!(
+        (client.handshakes, client.failed, client.short_failed, client.short_healthy),
+        (3000, 12, 2, 23)
+    );
+    assert_eq!((client.without_dhe, client.without_dhe_failed, client.clients), (500, 0, 1));
+    assert!(client.expected_inside && client.low < client.share && client.share < client.high);
+    assert_eq!((server.clients, server.handshakes, server.failed), (11, 4000, 12));
+}
+
+#[test]
+fn many_clients_with_a_few_handshakes_each_are_counted_together() {
+    let server = pair(4, 1).dhe_of_others(200, 4, 0).dhe_of_others(3, 4, 1);
+    let verdict = fires("dhe-leading-zero", "", Likely, exchanged().fin(Side::Server), server).ask().unwrap();
+    assert!(
+        verdict.detail.starts_with("4 of 804 TLS_DHE handshakes of 201 clients with"),
+        "{}",
+        verdict.detail
+    );
+    assert_eq!(verdict.group, "all clients");
+}
+
+/// What the generic rule says of leading zeros: ruled out, or a candidate.
+fn leading_zeros_at(slug: &'static str, connection: Connection, server: Server) -> Result<String, String> {
+    let verdict = silent(slug, "", connection, server).ask().unwrap();
+    assert!(verdict.statistics.is_some());
+    let out = verdict.ruled_out.iter().find(|out| out.slug == "dhe-leading-zero");
+    let candidate = verdict.candidates.iter().find(|candidate| candidate.slug == "dhe-leading-zero");
+    assert!(out.is_none_or(|out| out.at.is_some()));
+    match (out, candidate) {
+        (Some(out), None) => Ok(out.because.clone()),
+        (None, Some(candidate)) => Err(candidate.because.clone()),
+        both => panic!("{both:?}"),
+    }
+}
+
+#[test]
+fn a_rate_far_from_the_expected_one_is_said_to_be_something_else() {
+    const BY_SERVER: &str = "handshake-closed-by-server";
+    let by_server = |server| leading_zeros_at(BY_SERVER, exchanged().fin(Side::Server), server);
+    assert_eq!(
+        by_server(pair(60, 40)).unwrap(),
+        "40 of 60 TLS_DHE handshakes of 10.1.0.77 died here, 95 % interval 53.3 to 78.3 %; leading zeros predict 0.39 %, \
+         and short public values do not coincide (0 of those that died, 0 of the others)"
+    );
+    let by_client = leading_zeros_at(
+        "handshake-closed-by-client",
+        exchanged().reset(Side::Client),
+        pair(60, 40).short_values(1, 1),
+    );
+    assert!(by_client.unwrap().starts_with("40 of 60"));
+    assert!(by_server(pair(100_000, 2)).unwrap().contains("leading zeros predict 0.39 %"));
+    assert!(
+        by_server(pair(3000, 12).without_dhe(1000, 4)).unwrap().ends_with("die here as often: 4 of 1000")
+    );
+    assert!(by_server(pair(1, 1).dhe_of_others(10, 3, 2)).unwrap().contains("of all 11 clients died here"));
+}
+
+#[test]
+fn too_few_or_coinciding_failures_leave_leading_zeros_open() {
+    let by_server = |server| {
+        leading_zeros_at("handshake-closed-by-server", exchanged().reset(Side::Server), server).unwrap_err()
+    };
+    assert!(by_server(pair(1, 1)).ends_with("too few were seen to tell (1 of 1 died)"));
+    assert!(by_server(pair(4, 1)).contains("one handshake in 256"));
+    // Five of six that died have a short value, which one in 128 has by chance.
+    assert!(by_server(pair(40, 6).short_values(6, 5)).contains("6 of 40"));
+    // One client fails always, the others never: that says nothing of this one.
+    assert!(by_server(pair(2, 1).dhe_of_others(1, 50, 50)).contains("1 of 2"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod login;
 mod notes;
 pub(crate) mod offers;
 mod path;
+mod policies;
 mod prelogin;
 mod registry;
 pub(crate) mod server;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::case::*;
 use crate::facts::{BrowserFacts, CaptureFacts, DamageFact, Endpoint, Moment, QualityFacts, Side, Time};
+use crate::reference::policy::Policies;
 use crate::rules::Confidence::{self, Certain, Likely};
 use crate::rules::Severity;
 use crate::tds::EncryptionSetting as E;
@@ -100,6 +101,7 @@ fn lookup(instance: &str) -> BrowserFacts {
 fn lookups() -> Vec<Example> {
     const P207: &str = "browser-unanswered";
     let of = |name, expected, lookup| Example {
+        policies: Policies::default(),
         slug: P207,
         name,
         expected,
@@ -138,6 +140,7 @@ fn capture(quality: QualityFacts) -> CaptureFacts {
 
 fn captures() -> Vec<Example> {
     let of = |name, expected: Option<Confidence>, capture, connections| Example {
+        policies: Policies::default(),
         slug: "capture-incomplete",
         name,
         expected,
@@ -168,7 +171,13 @@ fn notes_say_what_they_see_and_health_is_silent() {
 fn each_damage_is_counted_in_words() {
     let said = |quality| {
         let subject = Subject::Capture(vec![capture(quality)], Vec::new(), 3);
-        let example = Example { slug: "capture-incomplete", name: "", expected: Some(Certain), subject };
+        let example = Example {
+            slug: "capture-incomplete",
+            name: "",
+            expected: Some(Certain),
+            subject,
+            policies: Policies::default(),
+        };
         example.ask().unwrap().detail
     };
     let one = QualityFacts { gapped: 1, snapped: 1, midstream: 1, one_sided: 1, ..QualityFacts::default() };

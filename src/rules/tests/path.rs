@@ -11,6 +11,7 @@ pub(super) fn examples() -> Vec<Example> {
 
 fn devices() -> Vec<Example> {
     const N101: &str = "reset-by-middlebox";
+    let went_on = |facts: &mut ConnectionFacts| facts.tcp.resets[0].sender_went_on = Some(facts.last);
     let ignored = |facts: &mut ConnectionFacts| facts.tcp.resets[0].ignored = true;
     vec![
         fires(
@@ -32,6 +33,13 @@ fn devices() -> Vec<Example> {
             "in the client's name",
             Likely,
             Connection::in_session().reset_with_ttl(Side::Client, 58),
+            Server::unknown(),
+        ),
+        fires(
+            N101,
+            "the host's own TTL, but the host goes on",
+            Likely,
+            Connection::in_session().reset(Side::Server).with(went_on),
             Server::unknown(),
         ),
         silent(N101, "the host's own TTL", Connection::in_session().reset(Side::Server), Server::unknown()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::examples;
-use crate::rules::{RULES, Rank, Severity, find};
+use crate::rules::{RULES, Rank, Severity};
 
 #[test]
 fn every_rule_has_a_case_that_fires_and_one_that_does_not() {
@@ -58,11 +58,4 @@ fn notes_are_never_errors_and_verdicts_are() {
     for rule in RULES {
         assert_eq!(rule.rank == Rank::Note, rule.severity != Severity::Error, "{}", rule.code);
     }
-}
-
-#[test]
-fn a_rule_is_found_by_code_and_by_slug() {
-    assert_eq!(find("r1").map(|rule| rule.slug), Some("no-common-tls-version"));
-    assert_eq!(find("syn-dropped").map(|rule| rule.code), Some("R6"));
-    assert!(find("R99").is_none());
 }

@@ -1,11 +1,13 @@
 //! What other connections taught about the server, as literal facts.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::connection::{CLIENT, SECOND, SERVER, START};
 use super::offers::ECDHE_GCM;
 use crate::facts::{
-    AcceptSpans, Accepts, At, DheFacts, Endpoint, LoginCounts, Moment, Seen, ServerFacts, Time,
+    AcceptSpans, Accepts, At, DheFacts, Endpoint, LoginCounts, Moment, OtherHandshakes, Seen, ServerFacts,
+    Time,
 };
 use crate::tds::ProductBuild;
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
@@ -100,7 +102,25 @@ impl Server {
     }
 
     /// DHE handshakes of the client: how many, how many died.
-    pub(crate) fn dhe(mut self, bits: u16, handshakes: u64, failed: u64) -> Self {
+    pub(crate) fn dhe(self, bits: u16, handshakes: u64, failed: u64) -> Self {
+        self.dhe_of(CLIENT, bits, handshakes, failed)
+    }
+
+    /// The same of so many other clients, each.
+    pub(crate) fn dhe_of_others(self, clients: u8, handshakes: u64, failed: u64) -> Self {
+        (1..=clients).fold(self, |server, last| {
+            server.dhe_of(IpAddr::V4(Ipv4Addr::new(10, 9, 0, last)), 2048, handshakes, failed)
+        })
+    }
+
+    /// Handshakes of the client without DHE: how many, how many died.
+    pub(crate) fn without_dhe(mut self, handshakes: u64, failed: u64) -> Self {
+        let first_completed = (failed < handshakes).then(|| moment(16, 0));
+        self.facts.other_handshakes.insert(CLIENT, OtherHandshakes { handshakes, failed, first_completed });
+        self
+    }
+
+    fn dhe_of(mut self, client: IpAddr, bits: u16, handshakes: u64, failed: u64) -> Self {
         let pair = DheFacts {
             handshakes,
             failed,
@@ -108,13 +128,13 @@ impl Server {
             first: moment(15, 0),
             ..DheFacts::default()
         };
-        self.facts.dhe.insert((CLIENT, bits), pair);
+        self.facts.dhe.insert((client, bits), pair);
         self
     }
 
     /// Of the DHE handshakes, how many had a short public value: of all, and of those that died.
     pub(crate) fn short_values(mut self, all: u64, failed: u64) -> Self {
-        for pair in self.facts.dhe.values_mut() {
+        for (_, pair) in self.facts.dhe.iter_mut().filter(|((ip, _), _)| *ip == CLIENT) {
             pair.short_values = all;
             pair.failed_short = failed;
         }

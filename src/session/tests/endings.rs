@@ -71,6 +71,18 @@ fn a_rst_after_which_both_sides_go_on_was_ignored() {
     talk.say(CLIENT, &tds(PRELOGIN, &client_finish()));
     let facts = talk.facts();
     assert!(!facts.tcp.resets[0].ignored);
+    assert_eq!(facts.tcp.resets[0].sender_went_on, None);
+    assert_eq!(facts.ended.how, EndedHow::Reset);
+}
+
+#[test]
+fn an_end_that_goes_on_after_its_rst_did_not_send_it() {
+    let mut talk = hello_sent();
+    talk.reset(SERVER);
+    talk.wait(1);
+    talk.say(SERVER, &tds(PRELOGIN, &record(HANDSHAKE, &server_flight(100))));
+    let facts = talk.facts();
+    assert!(facts.tcp.resets[0].is_foreign() && !facts.tcp.resets[0].ignored);
     assert_eq!(facts.ended.how, EndedHow::Reset);
 }
 

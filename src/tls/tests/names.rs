@@ -1,7 +1,7 @@
 use crate::tls::names::is_grease;
 use crate::tls::{
-    AlertDescription, AlertLevel, CipherSuite, ContentType, ExtensionType, HandshakeType, KeyExchange,
-    NamedGroup, ProtocolVersion, SignatureScheme,
+    AlertDescription, AlertLevel, Authentication, CipherSuite, ContentType, ExtensionType, HandshakeType,
+    KeyExchange, NamedGroup, ProtocolVersion, SignatureScheme,
 };
 
 #[test]
@@ -28,6 +28,33 @@ fn suites_know_their_key_exchange() {
     assert!(CipherSuite(0x000A).is_triple_des());
     assert!(CipherSuite(0x0003).is_broken());
     assert!(!CipherSuite(0xC030).is_broken());
+}
+
+#[test]
+fn suites_know_the_versions_and_the_certificate_that_they_need() {
+    use ProtocolVersion as V;
+    let works = |suite: u16| {
+        let versions = [V::SSL3, V::TLS10, V::TLS11, V::TLS12, V::TLS13];
+        versions.map(|version| CipherSuite(suite).works_with(version))
+    };
+    // AES-CBC with SHA-1, with SHA-256; GCM; CHACHA20; CCM; TLS 1.3; unknown.
+    assert_eq!(works(0x0035), [true, true, true, true, false]);
+    for suite in [0x003D, 0xC030, 0xCCA8, 0xC09D] {
+        assert_eq!(works(suite), [false, false, false, true, false], "{}", CipherSuite(suite));
+    }
+    assert_eq!(works(0x1302), [false, false, false, false, true]);
+    assert_eq!(works(0xFEFE), [false; 5]);
+    for (suite, key) in [
+        (0xC030, Authentication::Rsa),
+        (0x0035, Authentication::Rsa),
+        (0x009F, Authentication::Rsa),
+        (0xC02C, Authentication::Ecdsa),
+        (0x0040, Authentication::Dss),
+        (0x1301, Authentication::Other),
+        (0xC018, Authentication::Other),
+    ] {
+        assert_eq!(CipherSuite(suite).authentication(), key, "{}", CipherSuite(suite));
+    }
 }
 
 #[test]
