@@ -151,6 +151,8 @@ fn learn_key_exchange(server: &mut ServerFacts, connection: &ConnectionFacts) {
     pair.first = pair.first.min(client_key.moment);
     pair.handshakes += 1;
     pair.short_values += u64::from(short);
+    pair.short_client.note(client_key.public_short, died);
+    pair.short_server.note(key.public_short, died);
     pair.probability = pair.probability.max(key.leading_zero_probability.unwrap_or_default());
     if died {
         pair.failed += 1;

@@ -31,9 +31,9 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
         }
     };
     let inputs = options.inputs();
-    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, &inputs)) {
+    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, options, &inputs)) {
         complain(&format!(
-            "tdscope: {}: is one of the captures; name another file for the report",
+            "tdscope: {}: is one of the files read; name another for the report",
             output.display()
         ));
         return Ok(ExitCode::from(UNREADABLE));
@@ -105,11 +105,12 @@ fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {
     }
 }
 
-/// Writing the report over a capture would destroy the evidence.
-fn is_input(output: &Path, inputs: &[Input]) -> bool {
+/// Writing the report over a capture would destroy the evidence, and over a policy what it rests on.
+fn is_input(output: &Path, options: &AnalyzeOptions, inputs: &[Input]) -> bool {
     let Ok(output) = fs::canonicalize(output) else { return false };
-    inputs.iter().any(|input| match input {
-        Input::Path(path) => fs::canonicalize(path).is_ok_and(|path| path == output),
-        Input::Stdin => false,
-    })
+    let captures = inputs.iter().filter_map(|input| match input {
+        Input::Path(path) => Some(path.as_path()),
+        Input::Stdin => None,
+    });
+    captures.chain(options.policy_files()).any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
 }

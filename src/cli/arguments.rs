@@ -199,6 +199,11 @@ impl AnalyzeOptions {
         self.files.iter().map(input).collect()
     }
 
+    /// Files that are read beside the captures.
+    pub(crate) fn policy_files(&self) -> impl Iterator<Item = &Path> {
+        [&self.server_policy, &self.client_policy].into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// What the library is asked.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub use connection::{
 pub use moment::{At, Moment, Time};
 pub use server::{
     AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, LoadWindow, LoginCounts, OtherHandshakes, Seen,
-    ServerFacts,
+    ServerFacts, ShortValues,
 };
 pub use tcp::{HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts};
 pub use tds::{

@@ -213,12 +213,33 @@ pub struct DheFacts {
     pub failed: u64,
     /// Failed ones with a short value.
     pub failed_short: u64,
+    /// The same for the client's value (Yc) alone.
+    pub short_client: ShortValues,
+    /// The same for the server's value (Ys) alone.
+    pub short_server: ShortValues,
     /// The failed ones, the first 32.
     pub failures: Vec<DheFailure>,
     /// From the primes seen: how often a shared secret begins with a zero byte.
     pub probability: f64,
     /// Where first.
     pub first: Moment,
+}
+
+/// Handshakes in which the public value of one end begins with a zero byte or is sent short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShortValues {
+    /// Handshakes that reached ClientKeyExchange.
+    pub handshakes: u64,
+    /// Those of them that died.
+    pub failed: u64,
+}
+
+impl ShortValues {
+    /// Counts a handshake.
+    pub fn note(&mut self, short: bool, died: bool) {
+        self.handshakes += u64::from(short);
+        self.failed += u64::from(short && died);
+    }
 }
 
 /// Handshakes of one client with one server that agreed on another key exchange than DHE.

@@ -152,9 +152,11 @@ fn died(rate: &DheRate) -> String {
 /// How many of those that died, and how many of the others, have a public value that is short.
 fn short_values(rate: &DheRate) -> String {
     const SHORT: &str = "a public value that begins with a zero byte or is sent short";
-    match rate.coincidence() {
-        Coincidence::Exact => format!(" Every handshake that died, and no other, has {SHORT}."),
-        coincidence => {
+    match (rate.coincidence(), rate.exact()) {
+        (Coincidence::Exact, Some(whose)) => format!(
+            " Every handshake that died, and no other, has a {whose} that begins with a zero byte or is sent short."
+        ),
+        (coincidence, _) => {
             let [dead, alive] = [rate.short_failed, rate.short_healthy];
             let chance = match coincidence {
                 Coincidence::Partly => ": more than chance",

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::facts::{ConnectionFacts, DheFacts, Moment, ServerFacts};
+use crate::facts::{ConnectionFacts, DheFacts, Moment, ServerFacts, ShortValues};
 use crate::tls::KeyExchange;
 
 /// Probability of a tail below which a rate is not compatible: 95 % in two tails.
@@ -44,6 +44,10 @@ pub struct DheRate {
     pub short_failed: u64,
     /// Of the others, how many had one.
     pub short_healthy: u64,
+    /// The client's public value alone, Yc: how many of those that died had a short one, and how many others.
+    pub short_client: [u64; 2],
+    /// The server's public value alone, Ys: likewise.
+    pub short_server: [u64; 2],
     /// Handshakes with other key exchanges that came as far.
     pub without_dhe: u64,
     /// Those of them that died at the same step.
@@ -136,6 +140,12 @@ impl DheRate {
         let pairs: Vec<(IpAddr, &DheFacts)> =
             server.dhe.iter().filter(|(key, _)| wanted(key)).map(|((ip, _), pair)| (*ip, pair)).collect();
         let sum = |of: fn(&DheFacts) -> u64| pairs.iter().map(|(_, pair)| of(pair)).sum::<u64>();
+        let short_of = |of: fn(&DheFacts) -> ShortValues| {
+            let counts = pairs.iter().map(|(_, pair)| of(pair));
+            counts.fold([0, 0], |[dead, alive], short| {
+                [dead + short.failed, alive + short.handshakes.saturating_sub(short.failed)]
+            })
+        };
         let [handshakes, failed] = [sum(|pair| pair.handshakes), sum(|pair| pair.failed)];
         let weighted: f64 = pairs.iter().map(|(_, pair)| pair.probability * pair.handshakes as f64).sum();
         let expected = weighted / (handshakes as f64).max(1.0);
@@ -160,6 +170,8 @@ impl DheRate {
             expected_inside: is_compatible(failed, handshakes, expected),
             short_failed: sum(|pair| pair.failed_short),
             short_healthy: sum(|pair| pair.short_values.saturating_sub(pair.failed_short)),
+            short_client: short_of(|pair| pair.short_client),
+            short_server: short_of(|pair| pair.short_server),
             without_dhe: others().map(|other| other.handshakes).sum(),
             without_dhe_failed: others().map(|other| other.failed).sum(),
             most_of_one: clients.iter().map(|(_, failures)| *failures).max().unwrap_or_default(),
@@ -186,13 +198,24 @@ impl DheRate {
                 >= self.failed.saturating_mul(self.without_dhe)
     }
 
+    /// Whose public value is short in every handshake that died and in no other, if there is one.
+    pub(super) fn exact(&self) -> Option<&'static str> {
+        let values = [
+            (self.short_client, "client public value (Yc)"),
+            (self.short_server, "server public value (Ys)"),
+            ([self.short_failed, self.short_healthy], "public value"),
+        ];
+        let exactly = |[dead, alive]: [u64; 2]| dead > 0 && dead == self.failed && alive == 0;
+        values.into_iter().find(|(counts, _)| exactly(*counts)).map(|(_, whose)| whose)
+    }
+
     /// Whether those that died have short public values more often than chance gives: each of the two public
     /// values is short as often as a shared secret is.
     pub(super) fn coincidence(&self) -> Coincidence {
         if self.short_failed == 0 {
             return Coincidence::None;
         }
-        if self.short_failed == self.failed && self.short_healthy == 0 {
+        if self.exact().is_some() {
             return Coincidence::Exact;
         }
         let healthy = self.handshakes.saturating_sub(self.failed);

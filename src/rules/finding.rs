@@ -29,7 +29,7 @@ pub enum Confidence {
     Possible,
     /// Inferred from other connections, from defaults or from a shape.
     Likely,
-    /// Shown by the wire itself.
+    /// Shown by the wire itself, or said by a policy file.
     Certain,
 }
 

@@ -59,7 +59,7 @@ fn a_broken_input_takes_its_place_and_the_others_go_on() {
     let kinds: Vec<_> = merged.errors().map(|error| (error.path.as_str(), error.kind.clone())).collect();
     assert!(matches!(
         &kinds[..],
-        [("memory", ErrorKind::Unsupported { .. }), ("breaking", ErrorKind::Io { .. })]
+        [("memory", ErrorKind::UnknownFormat { .. }), ("breaking", ErrorKind::Io { .. })]
     ));
     let summaries = merged.summaries();
     assert_eq!(summaries.iter().map(|summary| summary.packets).collect::<Vec<_>>(), [0, 2, 1]);

@@ -246,6 +246,15 @@ fn the_numbers_of_all_clients_stand_beside_the_client_s() {
 }
 
 #[test]
+fn the_value_that_coincides_is_named() {
+    let server = pair(3000, 12).short_values(26, 12).short_client_values(12, 12);
+    let verdict = fires("dhe-leading-zero", "", Likely, exchanged().fin(Side::Server), server).ask().unwrap();
+    let told = "Every handshake that died, and no other, has a client public value (Yc) that begins with a zero byte";
+    assert!(verdict.detail.contains(told), "{}", verdict.detail);
+    assert_eq!(verdict.statistics.unwrap().client.short_client, [12, 0]);
+}
+
+#[test]
 fn many_clients_with_a_few_handshakes_each_are_counted_together() {
     let server = pair(4, 1).dhe_of_others(200, 4, 0).dhe_of_others(3, 4, 1);
     let verdict = fires("dhe-leading-zero", "", Likely, exchanged().fin(Side::Server), server).ask().unwrap();

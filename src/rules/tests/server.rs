@@ -7,7 +7,7 @@ use super::connection::{CLIENT, SECOND, SERVER, START};
 use super::offers::ECDHE_GCM;
 use crate::facts::{
     AcceptSpans, Accepts, At, DheFacts, Endpoint, LoginCounts, Moment, OtherHandshakes, Seen, ServerFacts,
-    Time,
+    ShortValues, Time,
 };
 use crate::tds::ProductBuild;
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
@@ -137,6 +137,14 @@ impl Server {
         for (_, pair) in self.facts.dhe.iter_mut().filter(|((ip, _), _)| *ip == CLIENT) {
             pair.short_values = all;
             pair.failed_short = failed;
+        }
+        self
+    }
+
+    /// The same of the client's public value alone.
+    pub(crate) fn short_client_values(mut self, all: u64, failed: u64) -> Self {
+        for (_, pair) in self.facts.dhe.iter_mut().filter(|((ip, _), _)| *ip == CLIENT) {
+            pair.short_client = ShortValues { handshakes: all, failed };
         }
         self
     }
