@@ -8,6 +8,7 @@
 mod browser;
 mod collector;
 mod filter;
+mod hint;
 mod judge;
 mod learning;
 mod load;
@@ -19,6 +20,7 @@ mod taken_at;
 mod tests;
 
 pub use filter::{Filter, TimeBound};
+pub use hint::client_hint;
 pub use result::{Analysis, JudgedConnection, LeftOut, Totals};
 
 /// How far the reading is.

@@ -12,13 +12,13 @@ use super::taken_at::Votes;
 use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
 use crate::session::KnownPorts;
-use crate::tls::CertificateInfo;
+use crate::tls::{CertificateInfo, Fingerprint};
 
 /// Listeners kept. A scan or a flood of spoofed addresses makes many that never say a word.
 const SERVERS: usize = 1 << 16;
 /// Hosts kept that were seen to call a SQL Server.
 const CLIENTS: usize = 1 << 16;
-/// Distinct offers and certificate chains shared between connections.
+/// Distinct offers, fingerprints and certificate chains shared between connections.
 const SHARED: usize = 4096;
 
 /// Everything learnt so far.
@@ -51,6 +51,7 @@ pub(super) struct Collector {
     /// Earliest first packet of any connection.
     pub(super) first: Option<Time>,
     offers: BTreeMap<u64, Vec<Arc<Offer>>>,
+    fingerprints: BTreeSet<Arc<Fingerprint>>,
     chains: Vec<Arc<Vec<CertificateInfo>>>,
 }
 
@@ -84,6 +85,7 @@ impl Collector {
             scans: Scans::default(),
             first: None,
             offers: BTreeMap::new(),
+            fingerprints: BTreeSet::new(),
             chains: Vec::new(),
         }
     }
@@ -203,7 +205,7 @@ impl Collector {
         }
     }
 
-    /// Equal offers and chains are kept once.
+    /// Equal offers, fingerprints and chains are kept once.
     fn share(&mut self, connection: &mut ConnectionFacts) {
         if let Some(hello) = &mut connection.tls.client {
             let key = offer_key(&hello.offer);
@@ -214,6 +216,15 @@ impl Collector {
                 Some(known) => hello.offer = Arc::clone(known),
                 None if !full => self.offers.entry(key).or_default().push(Arc::clone(&hello.offer)),
                 None => {}
+            }
+            if let Some(fingerprint) = &mut hello.fingerprint {
+                match self.fingerprints.get(fingerprint) {
+                    Some(known) => *fingerprint = Arc::clone(known),
+                    None if self.fingerprints.len() < SHARED => {
+                        self.fingerprints.insert(Arc::clone(fingerprint));
+                    }
+                    None => {}
+                }
             }
         }
         if let Some(certificate) = &mut connection.tls.certificate {

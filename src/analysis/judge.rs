@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::collector::Collector;
+use super::hint::client_hint;
 use super::learning::{count_login, learn_probe, unknown_server};
 use super::load::count_open;
 use super::successes::Successes;
@@ -286,7 +287,7 @@ impl Folder {
             first: connection.first.time,
             last: connection.last.time,
             exemplars: Vec::new(),
-            hint: hint(connection),
+            hint: client_hint(connection),
         });
         group.count += 1;
         let begun = connection.first.time;
@@ -428,18 +429,4 @@ fn display_filter(client: Endpoint, server: Endpoint) -> String {
         "{family}.addr == {} && {family}.addr == {} && tcp.port == {} && tcp.port == {}",
         client.ip, server.ip, client.port, server.port
     )
-}
-
-/// Who the client says it is.
-fn hint(connection: &ConnectionFacts) -> Option<String> {
-    let login = connection.tds.login.as_ref()?;
-    let parts: Vec<String> = [
-        login.library.clone(),
-        login.app_name.as_ref().map(|app| format!("application {app}")),
-        login.host_name.as_ref().map(|host| format!("host {host}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{Moment, Side};
 use crate::tls::{
-    AlertDescription, AlertLevel, CertificateInfo, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme,
+    AlertDescription, AlertLevel, CertificateInfo, CipherSuite, Fingerprint, NamedGroup, ProtocolVersion,
+    SignatureScheme,
 };
 
 /// What TLS showed.
@@ -71,6 +72,10 @@ pub struct ClientHelloFacts {
     /// What it offers; shared between connections that offer the same.
     #[serde(flatten)]
     pub offer: Arc<Offer>,
+    /// What program sent it, by its shape; shared between connections with the same. `None` when the hello is not
+    /// whole.
+    #[serde(flatten)]
+    pub fingerprint: Option<Arc<Fingerprint>>,
     /// `server_name`.
     pub server_name: Option<String>,
     /// Length of the message in bytes.

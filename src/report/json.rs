@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::analysis::{Analysis, JudgedConnection};
+use crate::analysis::{Analysis, JudgedConnection, client_hint};
 use crate::facts::{
     At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed,
     Phase, Seen, ServerFacts, TakenAt, TcpFacts, TdsFacts, Time, TlsFacts,
@@ -109,6 +109,10 @@ pub struct Connection<'a> {
     pub client: Endpoint,
     /// The end that listens.
     pub server: Endpoint,
+    /// Who the client says it is (library, application, host), when readable, and which driver its packets look
+    /// like: a hint, never a verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_hint: Option<String>,
     /// How it is known which is which.
     pub oriented_by: Orientation,
     /// First packet.
@@ -215,6 +219,7 @@ fn connection(judged: &JudgedConnection) -> Connection<'_> {
         id: facts.id,
         client: facts.client,
         server: facts.server,
+        client_hint: client_hint(facts),
         oriented_by: facts.orientation,
         first_frame,
         last_frame,

@@ -173,7 +173,8 @@ pub struct Clients {
     pub ips: Vec<IpAddr>,
     /// How many there are.
     pub count: u64,
-    /// Who they say they are (library, application, host), when readable.
+    /// Who the first says it is (library, application, host), when readable, and which driver its packets look
+    /// like: a hint, never a verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }

@@ -120,6 +120,7 @@ impl Dialogue {
         self.tls.client = Some(ClientHelloFacts {
             moment: at,
             offer: Arc::new(offer),
+            fingerprint: hello.fingerprint().map(Arc::new),
             server_name: hello.server_name.clone(),
             len: hello.declared_len,
             segments: self.hello_segments,

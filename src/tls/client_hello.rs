@@ -13,6 +13,8 @@ pub struct ClientHello {
     pub session_id: Vec<u8>,
     /// Cipher suites in the client's order, without signalling values (0x00FF, 0x5600).
     pub cipher_suites: Vec<CipherSuite>,
+    /// The same with the signalling values where they stood: what a fingerprint is made of.
+    pub suites_sent: Vec<CipherSuite>,
     /// Extension numbers in the order sent.
     pub extensions: Vec<ExtensionType>,
     /// `server_name`, as sent (not sanitised), at most 255 bytes.
@@ -21,12 +23,16 @@ pub struct ClientHello {
     pub supported_versions: Option<Vec<ProtocolVersion>>,
     /// `supported_groups`; `None` when the extension is absent.
     pub groups: Option<Vec<NamedGroup>>,
+    /// `ec_point_formats` (RFC 8422 5.1.2); empty when the extension is absent or does not fit its length.
+    pub point_formats: Vec<u8>,
     /// `signature_algorithms`; `None` when the extension is absent.
     pub signature_algorithms: Option<Vec<SignatureScheme>>,
     /// `signature_algorithms_cert`; `None` when the extension is absent.
     pub signature_algorithms_cert: Option<Vec<SignatureScheme>>,
     /// ALPN protocol names, as sent.
     pub alpn: Vec<String>,
+    /// The bytes of the first ALPN name, at most 255.
+    pub first_alpn: Vec<u8>,
     /// Groups of the key shares sent.
     pub key_shares: Vec<NamedGroup>,
     /// `extended_master_secret` (RFC 7627) is there.
@@ -135,6 +141,9 @@ impl ClientHello {
     }
 
     fn suite(&mut self, suite: CipherSuite) {
+        if !suite.is_grease() {
+            self.suites_sent.push(suite);
+        }
         match suite {
             CipherSuite::EMPTY_RENEGOTIATION_INFO => self.secure_renegotiation = true,
             CipherSuite::FALLBACK => self.fallback_scsv = true,
@@ -181,6 +190,10 @@ impl ClientHello {
                 let list = body.only_vector16()?.pairs()?;
                 self.groups = Some(self.plain(list).map(NamedGroup).collect());
             }
+            // No server decides by it, so that a wrong length must not make the offer look unreadable.
+            ExtensionType::EC_POINT_FORMATS => {
+                self.point_formats = body.only_vector8().map_or_else(Vec::new, |list| list.0.to_vec());
+            }
             ExtensionType::SIGNATURE_ALGORITHMS => {
                 let list = body.only_vector16()?.pairs()?;
                 self.signature_algorithms = Some(self.plain(list).map(SignatureScheme).collect());
@@ -192,7 +205,11 @@ impl ClientHello {
             ExtensionType::ALPN => {
                 let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
-                    self.alpn.push(String::from_utf8_lossy(list.vector8()?.0).into_owned());
+                    let name = list.vector8()?.0;
+                    if self.alpn.is_empty() {
+                        self.first_alpn = name.to_vec();
+                    }
+                    self.alpn.push(String::from_utf8_lossy(name).into_owned());
                 }
             }
             ExtensionType::KEY_SHARE => {
@@ -277,12 +294,14 @@ pub(super) mod tests {
             legacy_version: ProtocolVersion::TLS12,
             session_id: vec![3; 32],
             cipher_suites: vec![CipherSuite(0x1302), CipherSuite(0xC030)],
+            suites_sent: [0x1302, 0xC030, 0x00FF, 0x5600].map(CipherSuite).to_vec(),
             extensions: [0, 10, 13, 16, 43, 51, 23].map(ExtensionType).to_vec(),
             server_name: Some("sql1.example".to_owned()),
             supported_versions: Some(vec![ProtocolVersion::TLS13, ProtocolVersion::TLS12]),
             groups: Some(vec![NamedGroup::X25519, NamedGroup::SECP256R1]),
             signature_algorithms: Some(vec![SignatureScheme(0x0804), SignatureScheme(0x0401)]),
             alpn: vec!["tds/8.0".to_owned()],
+            first_alpn: b"tds/8.0".to_vec(),
             key_shares: vec![NamedGroup::X25519],
             extended_master_secret: true,
             secure_renegotiation: true,
@@ -328,6 +347,9 @@ pub(super) mod tests {
         assert_eq!(hello.extensions, [50, 22, 35, 41, 0xFF01, 0x4242, 51].map(ExtensionType));
         assert_eq!((hello.malformed, hello.truncated), (None, false));
         assert_eq!(with_extensions(&[extension(35, &[])]).session_ticket, Some(0));
+        assert_eq!(with_extensions(&[extension(11, &[3, 0, 1, 2])]).point_formats, [0, 1, 2]);
+        let wrong = with_extensions(&[extension(11, &[3, 0, 1])]);
+        assert_eq!((wrong.point_formats, wrong.malformed), (vec![], None));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod certificate;
 mod client_hello;
 mod cursor;
+mod fingerprint;
 mod key_exchange;
 mod malformed;
 mod names;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use certificate::{CertificateInfo, HashAlgorithm, PublicKey, parse_certificate_list};
 pub use client_hello::ClientHello;
+pub use fingerprint::Fingerprint;
 pub use key_exchange::{CertificateRequest, ClientKeyExchange, ServerKeyExchange};
 pub use malformed::Malformed;
 pub use names::{

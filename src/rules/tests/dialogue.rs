@@ -54,6 +54,7 @@ impl Connection {
         self.facts.tls.client = Some(ClientHelloFacts {
             moment,
             offer: Arc::new(offer),
+            fingerprint: None,
             server_name: None,
             len,
             segments: len.div_ceil(1460),
