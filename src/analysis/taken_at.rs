@@ -26,8 +26,11 @@ impl Votes {
         let known = tcp.client.syn_checksum_ok.or(tcp.server.syn_checksum_ok).is_some();
         self.with_checksum += u64::from(known);
         self.checksums.note(by_checksums(tcp));
-        self.ttl.note(by_ttl(tcp));
-        self.delays.note(by_delays(tcp));
+        // Scanners and probes choose TTLs of their own.
+        if connection.tds.recognized {
+            self.ttl.note(by_ttl(tcp));
+            self.delays.note(by_delays(tcp));
+        }
     }
 
     /// Where it was taken, and what shows it: the strongest proof that there is decides, also when it disagrees with

@@ -61,6 +61,8 @@ fn the_side_whose_ttl_no_router_lowered_is_near() {
     assert_eq!(decided([ttl(62, 128)]), (TakenAt::Server, Some(Ttl)));
     assert_eq!(decided([ttl(62, 126)]), (TakenAt::Between, Some(Ttl)));
     assert_eq!(decided([ttl(64, 128)]).0, TakenAt::Unknown, "they share a segment");
+    let scanner = ttl(41, 63).with(|facts| facts.tds.recognized = false);
+    assert_eq!(decided([scanner]).0, TakenAt::Unknown, "it chooses its TTL");
     let on_two_hops = ttl(64, 62).with(|facts| facts.tcp.client.ttl_min = Some(63));
     assert_eq!(decided([on_two_hops]).0, TakenAt::Unknown);
 }
