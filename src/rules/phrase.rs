@@ -204,13 +204,20 @@ pub(super) fn server_name(server: &ServerFacts) -> String {
     }
 }
 
-/// A command that shows Schannel's events around a failure.
+/// A command that shows Schannel's events around a failure. PowerShell turns a time that ends in `Z` into local time,
+/// which is what the filter takes.
 pub(super) fn schannel_events(connection: &ConnectionFacts, events: &str) -> String {
+    /// The two machines' clocks may differ by this much, in nanoseconds.
+    const AROUND: i64 = 30_000_000_000;
+    let at = connection.ended.at.map_or(connection.last.time, |at| at.time);
+    let stamp =
+        |apart: i64| Time(at.0.saturating_add(apart)).timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     format!(
-        "On {}: Get-WinEvent -FilterHashtable @{{LogName='System';ProviderName='Schannel'}} | Select -First 50; look \
-         for event {events} at {}.",
+        "On {}: Get-WinEvent -FilterHashtable @{{LogName='System';ProviderName='Schannel'; \
+         StartTime=[datetime]'{}'; EndTime=[datetime]'{}'}}; look for event {events}.",
         connection.server.ip,
-        second(connection.ended.at.map_or(connection.last.time, |at| at.time))
+        stamp(-AROUND),
+        stamp(AROUND)
     )
 }
 

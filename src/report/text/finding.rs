@@ -57,8 +57,9 @@ fn headline(page: &mut Page<'_>, finding: &Finding) {
         pieces.push((server.to_string(), Paint::Plain));
     }
     let since = page.second(finding.first);
-    let span = if finding.count > 1 {
-        format!("{since} to {}", page.second(finding.last))
+    let until = page.second(finding.last);
+    let span = if finding.count > 1 && until != since {
+        format!("{since} to {until}")
     } else {
         format!("at {since}")
     };
