@@ -6,6 +6,7 @@
 //! connections does not matter.
 
 mod browser;
+mod calls;
 mod collector;
 mod filter;
 mod hint;

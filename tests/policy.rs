@@ -167,7 +167,7 @@ fn an_export_that_meets_the_offer_rules_version_and_suite_out() {
     assert_eq!(finding["code"], "T301");
     let ruled_out: Vec<&str> =
         finding["ruled_out"].as_array().unwrap().iter().map(|out| out["slug"].as_str().unwrap()).collect();
-    assert_eq!(ruled_out, ["no-common-tls-version", "no-common-cipher-suite"]);
+    assert_eq!(ruled_out, ["no-common-tls-version", "no-common-cipher-suite", "reset-by-middlebox"]);
 }
 
 #[test]

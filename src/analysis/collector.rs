@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::browser::Browser;
+use super::calls::Calls;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
+use super::load::learn_load;
 use super::scan::Scans;
 use super::taken_at::Votes;
 use super::{Settings, Totals};
@@ -48,6 +50,8 @@ pub(super) struct Collector {
     /// Where the files and the connections of each server were captured.
     pub(super) taken_at: (BTreeMap<u32, Votes>, BTreeMap<Endpoint, Votes>),
     pub(super) scans: Scans,
+    /// Who called whom, to find where redirected clients went.
+    pub(super) calls: Calls,
     /// Earliest first packet of any connection.
     pub(super) first: Option<Time>,
     offers: BTreeMap<u64, Vec<Arc<Offer>>>,
@@ -83,6 +87,7 @@ impl Collector {
             quality: ConnectionQuality::default(),
             taken_at: Default::default(),
             scans: Scans::default(),
+            calls: Calls::default(),
             first: None,
             offers: BTreeMap::new(),
             fingerprints: BTreeSet::new(),
@@ -102,6 +107,7 @@ impl Collector {
         if connection.tds.recognized || self.known.has(endpoint.port) {
             self.note_where(&connection);
         }
+        self.calls.note(&connection);
         if !connection.tds.recognized {
             self.silent_connection(connection);
             return;
@@ -113,6 +119,7 @@ impl Collector {
             self.clients.insert(connection.client.ip);
         }
         let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
+        learn_load(server, &connection);
         learn_dialogue(server, &connection);
         if may_have_failed(&connection) {
             self.hold(connection);
@@ -128,13 +135,19 @@ impl Collector {
         self.scans.note(&connection);
         if is_probe(&connection) {
             if let Some(server) = self.servers.get_mut(&connection.server) {
+                learn_load(server, &connection);
                 learn_probe(server, &connection);
             }
             return;
         }
         if self.silent.len() < self.settings.max_pending {
             self.silent.push(connection);
-        } else if calls_sql_server(self, &connection) {
+            return;
+        }
+        if let Some(server) = self.servers.get_mut(&connection.server) {
+            learn_load(server, &connection);
+        }
+        if calls_sql_server(self, &connection) {
             self.judge_early(&connection);
         }
     }

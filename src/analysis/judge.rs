@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use super::collector::Collector;
 use super::hint::client_hint;
 use super::learning::{count_login, learn_probe, unknown_server};
-use super::load::count_open;
+use super::load::{count_open, learn_load};
 use super::successes::Successes;
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
 use crate::rules::{
     CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity,
-    Verdict,
+    Verdict, weigh_reset,
 };
 use crate::stream::TableCounts;
 
@@ -30,8 +30,11 @@ const RETRY: i64 = 1_200_000_000;
 pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, counts: TableCounts) -> Analysis {
     let captures = with_connection_quality(captures, &collector);
     announce(&mut collector);
-    settle_servers(&mut collector, &captures);
     let mut connections = take_connections(&mut collector);
+    settle_servers(&mut collector, &captures);
+    for connection in &mut connections {
+        collector.calls.follow(connection);
+    }
     connections.sort_by_key(|connection| connection.id);
 
     let mut folder = std::mem::take(&mut collector.folded);
@@ -133,7 +136,12 @@ fn take_connections(collector: &mut Collector) -> Vec<ConnectionFacts> {
         let calls = calls_sql_server(collector, &connection);
         if collector.scans.has(&connection) && (stranger || !calls) {
             collector.totals.scanned += 1;
-        } else if calls {
+            continue;
+        }
+        if let Some(server) = collector.servers.get_mut(&connection.server) {
+            learn_load(server, &connection);
+        }
+        if calls {
             connections.push(connection);
         }
     }
@@ -264,6 +272,7 @@ impl Folder {
         }
         let (_, index, verdict) = best?;
         let rule = *RULES.get(index)?;
+        let verdict = weigh_reset(&case, verdict);
         let ruling = Ruling { rule, confidence: verdict.confidence };
         if wanted {
             self.fold(index, rule, verdict, connection);

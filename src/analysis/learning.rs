@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::load::learn_load;
 use crate::facts::{
-    AcceptSpans, Accepts, ConnectionFacts, DheFacts, DheFailure, Endpoint, HalfFacts, HostTtl, LoginCounts,
-    LoginProof, Moment, Seen, ServerFacts, Side, TakenAt,
+    AcceptSpans, Accepts, AlertFact, ConnectionFacts, DheFacts, DheFailure, EndedBy, Endpoint, HalfFacts,
+    HostTtl, LoginCounts, LoginProof, Moment, Phase, Refuses, Seen, ServerFacts, Side, TakenAt,
 };
-use crate::tls::{CipherSuite, KeyExchange, ProtocolVersion};
+use crate::tls::{AlertLevel, CipherSuite, KeyExchange, ProtocolVersion};
 
 /// Failed DHE handshakes kept for a pair.
 const FAILURES: usize = 32;
@@ -24,6 +23,7 @@ pub(super) fn unknown_server(endpoint: Endpoint) -> ServerFacts {
         announced: None,
         build: None,
         accepts: Accepts::default(),
+        refuses: Refuses::default(),
         largest_hello: None,
         certificate: None,
         logins: LoginCounts::default(),
@@ -51,7 +51,6 @@ pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionF
         server.accepted.accept(tcp.syn.unwrap_or(syn_ack));
         learn_ttl(server, &tcp.server, syn_ack);
     }
-    learn_load(server, connection);
 }
 
 /// The TTL with which the host's packets arrive, from connections that it accepted.
@@ -92,6 +91,7 @@ pub(super) fn learn_dialogue(server: &mut ServerFacts, connection: &ConnectionFa
         if tds.strict {
             earliest(&mut server.strict_seen, hello.moment);
         }
+        learn_master_secret(server, connection);
         if let Some(client) = &tls.client {
             let known = server.largest_hello.get_or_insert((client.len, client.moment));
             if client.len > known.0 || client.len == known.0 && client.moment < known.1 {
@@ -112,7 +112,47 @@ pub(super) fn learn_dialogue(server: &mut ServerFacts, connection: &ConnectionFa
     if tds.logged_in.is_some() || tds.login.is_some() {
         earliest(&mut server.spoke_tds, tds.logged_in_at.unwrap_or(connection.first));
     }
+    learn_refusal(server, connection);
     learn_key_exchange(server, connection);
+}
+
+/// Whether its ServerHello has the extended master secret, where it counts: TLS 1.3 has no use for it.
+fn learn_master_secret(server: &mut ServerFacts, connection: &ConnectionFacts) {
+    let (Some(client), Some(hello)) = (&connection.tls.client, &connection.tls.server) else { return };
+    if hello.truncated || hello.version > ProtocolVersion::TLS12 {
+        return;
+    }
+    if hello.extended_master_secret {
+        again(&mut server.accepts.extended_master_secret, hello.moment);
+    } else if client.offer.extended_master_secret {
+        again(&mut server.refuses.extended_master_secret, hello.moment);
+    }
+}
+
+/// A ClientHello after which the server ended the connection, and what its alert says of the offer.
+fn learn_refusal(server: &mut ServerFacts, connection: &ConnectionFacts) {
+    /// `protocol_version` (RFC 8446 6).
+    const PROTOCOL_VERSION: u8 = 70;
+    /// `insufficient_security` (RFC 8446 6).
+    const INSUFFICIENT_SECURITY: u8 = 71;
+    let by_server = connection.ended.by == EndedBy::Server && connection.phase == Phase::ClientHello;
+    let Some(hello) = connection.tls.client.as_ref().filter(|_| by_server) else { return };
+    again(&mut server.refuses.hellos, hello.moment);
+    let fatal = |alert: &&AlertFact| alert.from == Side::Server && alert.level == Some(AlertLevel::FATAL);
+    let Some(alert) = connection.tls.alerts.iter().find(fatal) else { return };
+    match alert.description.map(|description| description.0) {
+        Some(PROTOCOL_VERSION) if !hello.truncated || hello.offer.versions_listed => {
+            for version in hello.offer.all_versions() {
+                see(&mut server.refuses.versions, version, alert.moment);
+            }
+        }
+        Some(INSUFFICIENT_SECURITY) if !hello.truncated => {
+            for suite in &hello.offer.cipher_suites {
+                see(&mut server.refuses.suites, *suite, alert.moment);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A connection opened and closed without a byte.
@@ -191,6 +231,12 @@ pub(super) fn is_probe(connection: &ConnectionFacts) -> bool {
 /// Keeps the earlier of the two.
 pub(super) fn earliest(slot: &mut Option<Moment>, at: Moment) {
     *slot = Some(slot.map_or(at, |known| known.min(at)));
+}
+
+fn again(slot: &mut Option<Seen>, at: Moment) {
+    let seen = slot.get_or_insert(Seen { count: 0, first: at });
+    seen.count += 1;
+    seen.first = seen.first.min(at);
 }
 
 fn see<K: Ord>(seen: &mut BTreeMap<K, Seen>, key: K, at: Moment) {

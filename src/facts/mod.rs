@@ -19,13 +19,13 @@ pub use connection::{
 pub use load::{Latency, LoadWindow};
 pub use moment::{At, Moment, Time};
 pub use server::{
-    AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, HostTtl, LoginCounts, OtherHandshakes, Seen,
-    ServerFacts, ShortValues,
+    AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, HostTtl, LoginCounts, OtherHandshakes, Refuses,
+    Seen, ServerFacts, ShortValues,
 };
-pub use tcp::{HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts};
+pub use tcp::{HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts, WokeFact};
 pub use tds::{
-    LoginAckFact, LoginFacts, LoginProof, OtherServiceFact, PreloginFacts, RoutingFact, ServerMessageFact,
-    TdsFacts, Turn,
+    FollowedFact, LoginAckFact, LoginFacts, LoginProof, OtherServiceFact, PreloginFacts, RoutingFact,
+    ServerMessageFact, TdsFacts, Turn,
 };
 pub use tls::{
     AlertFact, CertificateFacts, ClientCertificateFact, ClientHelloFacts, ClientKeyFact, Offer,

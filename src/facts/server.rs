@@ -23,6 +23,8 @@ pub struct ServerFacts {
     pub build: Option<(ProductBuild, Moment)>,
     /// What it was seen to accept.
     pub accepts: Accepts,
+    /// What it said that it refuses.
+    pub refuses: Refuses,
     /// The longest ClientHello that it answered with ServerHello, in bytes, and where.
     pub largest_hello: Option<(u32, Moment)>,
     /// Its certificate, as last seen in clear.
@@ -87,6 +89,22 @@ pub struct Accepts {
     pub groups: BTreeMap<NamedGroup, Seen>,
     /// Schemes it signed with.
     pub signatures: BTreeMap<SignatureScheme, Seen>,
+    /// ServerHellos of TLS 1.2 and older with the extended master secret (RFC 7627).
+    pub extended_master_secret: Option<Seen>,
+}
+
+/// What a server refused, by its own words: alerts in answer to a ClientHello, and what it left out of a
+/// ServerHello. A close without a word refuses something, but does not say what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refuses {
+    /// Versions of offers that it answered with alert 70 (`protocol_version`): none of them will do.
+    pub versions: BTreeMap<ProtocolVersion, Seen>,
+    /// Suites of offers that it answered with alert 71 (`insufficient_security`): none of them will do.
+    pub suites: BTreeMap<CipherSuite, Seen>,
+    /// ServerHellos without the extended master secret, to clients that have it.
+    pub extended_master_secret: Option<Seen>,
+    /// ClientHellos that it ended the connection after, with an alert or without a word.
+    pub hellos: Option<Seen>,
 }
 
 /// Logins at one server. A login is one connection that sent one, or would have.

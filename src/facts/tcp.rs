@@ -42,6 +42,9 @@ pub struct TcpFacts {
     /// The connection before it on the same 4-tuple.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousFact>,
+    /// The last time that the connection went on after 30 s of silence or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub woke: Option<WokeFact>,
     /// Bytes came twice with other content; the first were kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap_conflict: Option<Moment>,
@@ -132,6 +135,9 @@ pub struct ResetFact {
     /// The end in whose name it comes sent new data after it: it knew nothing of the RST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_went_on: Option<Moment>,
+    /// How far its IPv4 identification lies from the last one of its host, whose own follow each other closely.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_jump: Option<u16>,
 }
 
 impl ResetFact {
@@ -169,6 +175,18 @@ pub struct IcmpFact {
     pub too_big: bool,
     /// It says that the destination cannot be reached or may not be.
     pub unreachable: bool,
+}
+
+/// A connection that went on after a silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WokeFact {
+    /// Who sent the first packet after it.
+    pub from: Side,
+    /// Nanoseconds without a packet.
+    pub silence: i64,
+    /// The first packet after it.
+    #[serde(flatten)]
+    pub moment: Moment,
 }
 
 /// The connection before this one on the same 4-tuple.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Moment, Side};
+use super::{Endpoint, Moment, Side};
 use crate::tds::{EncryptionSetting, Negotiated, ProductBuild, TdsVersion};
 
 /// What TDS showed.
@@ -175,6 +175,21 @@ pub struct RoutingFact {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// The client's next connection to that port of another server, within a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followed: Option<FollowedFact>,
+}
+
+/// A connection that a client made because it was sent elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct FollowedFact {
+    /// Its first packet.
+    #[serde(flatten)]
+    pub moment: Moment,
+    /// Where it went.
+    pub server: Endpoint,
+    /// It logged in.
+    pub logged_in: bool,
 }
 
 /// A service that is not SQL Server answered PRELOGIN.

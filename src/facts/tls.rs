@@ -120,6 +120,23 @@ pub struct Offer {
     pub sslv2_format: bool,
 }
 
+impl Offer {
+    /// The versions offered, oldest first. Without `supported_versions` everything from TLS 1.0 to the highest
+    /// counts (RFC 5246 E.1).
+    #[must_use]
+    pub fn all_versions(&self) -> Vec<ProtocolVersion> {
+        let highest = self.versions.iter().copied().max().unwrap_or_default();
+        if self.versions_listed || highest < ProtocolVersion::TLS10 {
+            let mut versions = self.versions.clone();
+            versions.sort_unstable();
+            return versions;
+        }
+        let all =
+            [ProtocolVersion::TLS10, ProtocolVersion::TLS11, ProtocolVersion::TLS12, ProtocolVersion::TLS13];
+        all.into_iter().filter(|version| *version <= highest).collect()
+    }
+}
+
 /// A ServerHello.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ServerHelloFacts {

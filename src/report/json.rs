@@ -61,6 +61,8 @@ pub struct Server<'a> {
     pub instance: Option<&'a str>,
     /// What it was seen to accept.
     pub accepts: Accepts,
+    /// What it said that it refuses.
+    pub refuses: Refuses,
     /// Its certificate, as seen in clear.
     pub certificate: Option<&'a CertificateFacts>,
     /// Logins.
@@ -88,9 +90,29 @@ pub struct Accepts {
     pub groups: Vec<Accepted>,
     /// Signature schemes.
     pub signatures: Vec<Accepted>,
+    /// ServerHellos of TLS 1.2 and older with the extended master secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_master_secret: Option<Seen>,
 }
 
-/// One thing that was accepted.
+/// What a server refused, by its own words.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Refuses {
+    /// TLS versions of offers that it answered with alert 70.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<Accepted>,
+    /// Cipher suites of offers that it answered with alert 71.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<Accepted>,
+    /// ServerHellos without the extended master secret, to clients that have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_master_secret: Option<Seen>,
+    /// ClientHellos that it ended the connection after, with an alert or without a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hellos: Option<Seen>,
+}
+
+/// One thing that was accepted or refused.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Accepted {
     /// Its IANA name.
@@ -197,6 +219,13 @@ fn server(server: &ServerFacts) -> Server<'_> {
             suites: accepted(&server.accepts.suites),
             groups: accepted(&server.accepts.groups),
             signatures: accepted(&server.accepts.signatures),
+            extended_master_secret: server.accepts.extended_master_secret,
+        },
+        refuses: Refuses {
+            versions: accepted(&server.refuses.versions),
+            suites: accepted(&server.refuses.suites),
+            extended_master_secret: server.refuses.extended_master_secret,
+            hellos: server.refuses.hellos,
         },
         certificate: server.certificate.as_ref(),
         logins: server.logins,

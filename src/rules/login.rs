@@ -78,7 +78,8 @@ declare_rule! {
     /// ENVCHANGE of type 20 with a host and a port; the client closes and connects there.
     ///
     /// ## What to do
-    /// Nothing, when the client reaches the target. Else open the target's port (Azure: 11000 to 11999).
+    /// Nothing, when the client reaches the target: the finding says whether this capture shows it. Else open the
+    /// target's port (Azure: 11000 to 11999), and let the client resolve the target's name.
     pub(super) static REDIRECTED = {
         code: "L408", slug: "redirected", title: "Login redirected to another server", since: "0.1.0",
         severity: Info, rank: Note, check: Connection(check_redirected),
@@ -371,22 +372,41 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
 fn check_redirected(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let routing = connection.tds.routing.as_ref()?;
-    Some(
-        Verdict::new(
-            Confidence::Certain,
-            format!(
-                "The server sends logins on to {} port {}; the client is to close here and connect there.",
-                routing.host, routing.port
-            ),
-        )
-        .evidence(Evidence::new(
-            routing.moment,
-            "server",
-            format!("ENVCHANGE routing to {}:{}", routing.host, routing.port),
-        ))
-        .step("If logins fail after this, open the target's port for the client (Azure SQL: 11000 to 11999).")
-        .group(format!("{}:{}", routing.host, routing.port)),
+    let target = format!("{}:{}", routing.host, routing.port);
+    let outcome = match routing.followed {
+        Some(followed) if followed.logged_in => {
+            format!("The client went on to {} and logged in there.", followed.server)
+        }
+        Some(followed) => format!("The client went on to {}, and was not logged in there.", followed.server),
+        None => format!(
+            "This capture does not show the client at port {} of another server within a minute: it did not reach the \
+             target, or by a way that was not recorded.",
+            routing.port
+        ),
+    };
+    let verdict = Verdict::new(
+        Confidence::Certain,
+        format!(
+            "The server sends logins on to {target}; the client is to close here and connect there. {outcome}"
+        ),
     )
+    .evidence(Evidence::new(routing.moment, "server", format!("ENVCHANGE routing to {target}")))
+    .evidence(routing.followed.map(|followed| {
+        Evidence::new(followed.moment, "client", format!("first packet to {}", followed.server))
+    }));
+    let verdict = match routing.followed {
+        Some(followed) if followed.logged_in => verdict,
+        _ => {
+            verdict.step("Open the target's port for the client (Azure SQL: 11000 to 11999).").step(format!(
+                "On the client: can it resolve and reach the target (Test-NetConnection {} -Port {})?",
+                routing.host, routing.port
+            ))
+        }
+    };
+    Some(verdict.group(format!(
+        "{target} {:?}",
+        routing.followed.map(|followed| (followed.server, followed.logged_in))
+    )))
 }
 
 fn check_plaintext(case: &Case<'_>) -> Option<Verdict> {

@@ -29,6 +29,7 @@ mod page;
 mod path;
 mod phrase;
 mod prelogin;
+mod provenance;
 mod refusal;
 mod registry;
 mod selection;
@@ -45,6 +46,7 @@ pub use finding::{
 };
 pub use lookup::{UnknownRule, find, nearest};
 pub use page::{Explanation, HEADINGS};
+pub(crate) use provenance::weigh as weigh_reset;
 pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};
 pub use selection::Selection;

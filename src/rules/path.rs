@@ -46,8 +46,8 @@ declare_rule! {
     /// something in the path forgot it, or the other end is gone.
     ///
     /// ## How it is recognised
-    /// Logged in, then no packet for at least 30 s, then a RST in the server's name; or three keep-alive probes or
-    /// more without an answer at the end.
+    /// Logged in, then no packet for at least 30 s, then a RST in the server's name, at once or in answer to the first
+    /// request after the silence; or three keep-alive probes or more without an answer at the end.
     ///
     /// ## What to do
     /// Find the idle timeout of firewalls and load balancers in the path; let keep-alives be more frequent.
@@ -159,6 +159,18 @@ fn check_loss(case: &Case<'_>) -> Option<Verdict> {
     )
 }
 
+/// How long the connection had been silent when the RST came: right before it, or before the client's packets that it
+/// answers. `None` when it was not idle.
+fn silence_before(connection: &ConnectionFacts, reset: &ResetFact) -> Option<i64> {
+    if reset.after_silence >= IDLE {
+        return Some(reset.after_silence);
+    }
+    let tcp = &connection.tcp;
+    let woke = tcp.woke.filter(|woke| woke.from == Side::Client && woke.moment < reset.moment)?;
+    let answered = tcp.client.unacknowledged == 0 || tcp.server.last_data > Some(woke.moment);
+    (!answered).then_some(woke.silence)
+}
+
 fn check_idle(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     if connection.phase != Phase::LoggedIn {
@@ -168,16 +180,22 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
     let probes = tcp.client.keep_alives_unanswered.max(tcp.server.keep_alives_unanswered);
     let reset =
         tcp.resets.iter().find(|reset| !reset.ignored && !reset.after_own_fin && !reset.after_peer_fin);
-    let idle = reset.filter(|reset| reset.after_silence >= IDLE && reset.from == Side::Server);
+    let idle =
+        reset.filter(|reset| reset.from == Side::Server && silence_before(connection, reset).is_some());
     let dead = probes >= PROBES;
     if idle.is_none() && !dead {
         return None;
     }
+    let woke = tcp.woke.filter(|woke| reset.is_some_and(|reset| woke.moment < reset.moment));
     let detail = match idle {
+        Some(reset) if reset.after_silence >= IDLE => format!(
+            "After {} without a packet the connection was reset in the name of the server.",
+            duration(reset.after_silence)
+        ),
         Some(reset) => format!(
-            "After {} without a packet the connection was reset in the name of the {}.",
-            duration(reset.after_silence),
-            phrase::who(reset.from)
+            "The first packet of the client after {} of silence was answered by RST: by then whoever sends that no longer \
+             knew the connection.",
+            duration(silence_before(connection, reset).unwrap_or_default())
         ),
         None => format!(
             "{probes} keep-alive probes in a row were not answered: the path or the other end is gone."
@@ -188,6 +206,9 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
         Verdict::new(Confidence::Likely, detail)
             .application("\"A transport-level error has occurred when sending the request\" or \"... receiving results\" (10054)")
             .evidence(quiet.map(|at| Evidence::new(at, "", "last payload")))
+            .evidence(woke.map(|woke| {
+                Evidence::new(woke.moment, phrase::who(woke.from), format!("first packet after {} of silence", duration(woke.silence)))
+            }))
             .evidence(reset.map(|reset| Evidence::new(reset.moment, phrase::who(reset.from), "RST")))
             .step("Find what forgets idle connections: firewall and load balancer timeouts (Azure's is 4 minutes by default).")
             .step("Let keep-alives keep it: KeepAlive in SQL Server Configuration Manager (30 s by default), or a shorter pool lifetime (Connection Lifetime, Load Balance Timeout).")

@@ -8,9 +8,9 @@ use super::{Dir, Key, moment, side_of};
 use crate::facts::{
     ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
     Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
+    WokeFact,
 };
-use crate::stream::IcmpReason;
-use crate::stream::{HalfSummary, Previous};
+use crate::stream::{HalfSummary, IcmpReason, Previous, ResetShape, Woke};
 use crate::tls::{AlertLevel, ProtocolVersion};
 
 /// Silence, in nanoseconds, after which an answer that is owed counts as missing (DESIGN: 4 s).
@@ -27,6 +27,7 @@ pub(super) struct Over<'a> {
     pub(super) last: Moment,
     pub(super) halves: &'a [HalfSummary; 2],
     pub(super) previous: Option<Previous>,
+    pub(super) woke: Option<Woke>,
     pub(super) evicted: bool,
     pub(super) now: Time,
 }
@@ -319,6 +320,11 @@ fn tcp_facts(over: &Over<'_>, signals: &Signals) -> TcpFacts {
         previous: over
             .previous
             .map(|previous| PreviousFact { last: moment(previous.last), ended: previous.ended }),
+        woke: over.woke.map(|woke| WokeFact {
+            from: side_of(over.client, woke.dir),
+            silence: woke.silence,
+            moment: moment(woke.at),
+        }),
         overlap_conflict: signals.overlap_conflict,
         first_gap: signals.first_gap,
     }
@@ -383,7 +389,20 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
         ignored: reset.data_after == [true, true],
         after_silence: shape.silence,
         sender_went_on: reset.went_on,
+        id_jump: id_jump(shape),
     }
+}
+
+/// How far the identification of a RST lies from its host's last one, either way round, when the host's own follow
+/// each other closely; nothing to compare when the RST has none, as those of Linux without a socket.
+fn id_jump(shape: &ResetShape) -> Option<u16> {
+    /// Steps that show how the host counts.
+    const STEPS: u32 = 3;
+    /// Windows counts for all its connections together: a busy host's packets of one connection lie apart.
+    const CLOSE: u16 = 256;
+    let id = u16::try_from(shape.ip_id).ok().filter(|id| *id != 0)?;
+    let host = shape.host_ids.filter(|ids| ids.steps >= STEPS && ids.largest_step <= CLOSE)?;
+    Some(id.wrapping_sub(host.last).min(host.last.wrapping_sub(id)))
 }
 
 fn icmp_fact(client: Dir, icmp: &IcmpSignal) -> IcmpFact {

@@ -157,6 +157,7 @@ impl Dialogue {
                         moment: at,
                         host: routing.host,
                         port: routing.port,
+                        followed: None,
                     });
                 }
                 Token::Sspi { .. } => {

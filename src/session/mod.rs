@@ -110,6 +110,7 @@ impl Session {
             last: moment(closed.last),
             halves: &closed.halves,
             previous: closed.previous,
+            woke: closed.woke,
             evicted: closed.evicted,
             now,
         };

@@ -1,7 +1,9 @@
 //! One connection: what a segment means for it.
 
+use std::net::IpAddr;
+
 use super::half::Half;
-use super::{Dir, Event, HalfSummary, Handler, Interest, Key, Limits, Previous, Signal};
+use super::{Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal, Woke};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
 /// Bytes that a client can have sent at most when it answers a SYN-ACK that was not captured: the largest
@@ -23,6 +25,7 @@ pub(super) struct Connection<H> {
     pub(super) first: At,
     pub(super) last: At,
     pub(super) previous: Option<Previous>,
+    pub(super) woke: Option<Woke>,
     pub(super) ended: bool,
     pub(super) packets: u64,
     /// Bytes held, out of order and by the handler, to be settled with the table's total.
@@ -46,6 +49,7 @@ impl<H: Handler> Connection<H> {
             first: at,
             last: at,
             previous,
+            woke: None,
             ended: false,
             packets: 0,
             held: 0,
@@ -108,8 +112,14 @@ impl<H: Handler> Connection<H> {
         half.summary.packets += 1;
         half.summary.first.get_or_insert(segment.at);
         half.summary.last = Some(segment.at);
+        if let (IpAddr::V4(_), false) = (segment.ip.src, reset) {
+            IpIds::note(&mut half.summary.ip_ids, segment.ip.id as u16);
+        }
         self.packets += 1;
         let silence = segment.at.time.saturating_sub(self.last.time).max(0);
+        if silence >= IDLE && !reset {
+            self.woke = Some(Woke { silence, at: segment.at, dir });
+        }
         self.last = self.last.max(segment.at);
 
         if flags.has(TcpFlags::SYN) {

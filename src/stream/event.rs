@@ -144,8 +144,10 @@ pub struct ResetShape {
     /// TTLs of the other packets of the same end of this connection (before or after it): smallest and largest;
     /// `None` when that end sent nothing else. Packets recorded twice on different hops count both.
     pub host_ttl: Option<(u8, u8)>,
-    /// Its IP identification.
+    /// Its IP identification (IPv4 header, or the IPv6 fragment header).
     pub ip_id: u32,
+    /// Those of the same end's packets before it.
+    pub host_ids: Option<IpIds>,
     /// Its sequence number minus what the receiver expected next (RCV.NXT as far as the capture shows);
     /// 0 = exactly acceptable (RFC 5961 3.2); `None` when nothing of that direction was seen.
     pub seq_offset: Option<i64>,
@@ -202,6 +204,33 @@ pub struct Previous {
     pub foreign: bool,
 }
 
+/// How the identification numbers (RFC 791 3.1) of one direction's packets run. Linux counts them for each
+/// connection, Windows for the whole host; both leave small steps between the packets of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IpIds {
+    /// Of its last packet.
+    pub last: u16,
+    /// Steps between its packets that were counted.
+    pub steps: u32,
+    /// The largest step, forwards modulo 2^16.
+    pub largest_step: u16,
+}
+
+impl IpIds {
+    /// Notes the next packet. 0 is what Linux sends for packets without a socket, and shows nothing.
+    pub(super) fn note(ids: &mut Option<Self>, id: u16) {
+        match ids {
+            _ if id == 0 => {}
+            None => *ids = Some(Self { last: id, ..Self::default() }),
+            Some(ids) => {
+                ids.steps = ids.steps.saturating_add(1);
+                ids.largest_step = ids.largest_step.max(id.wrapping_sub(ids.last));
+                ids.last = id;
+            }
+        }
+    }
+}
+
 /// What one direction sent, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HalfSummary {
@@ -225,6 +254,8 @@ pub struct HalfSummary {
     pub zero_windows: u64,
     /// Smallest and largest TTL of its packets, RST excluded.
     pub ttl: Option<(u8, u8)>,
+    /// How the identification numbers of its packets run, RST excluded; `None` for IPv6.
+    pub ip_ids: Option<IpIds>,
     /// Bytes sent that the other side had not acknowledged when the capture of this connection ended.
     pub unacknowledged: u64,
     /// Bytes missing in gaps.
@@ -245,6 +276,22 @@ pub struct HalfSummary {
     pub last_data_head: [u8; 5],
 }
 
+/// A silence of a connection, in nanoseconds, that makes it idle: 30 s is the time after which SQL Server and its
+/// clients send keep-alive probes (Microsoft: "KeepAlive" of the TCP/IP protocol properties), and less than any
+/// idle timeout of a device in the path.
+pub const IDLE: i64 = 30_000_000_000;
+
+/// A connection went on after a silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Woke {
+    /// Nanoseconds without a packet.
+    pub silence: i64,
+    /// The first packet after it.
+    pub at: At,
+    /// Who sent that.
+    pub dir: Dir,
+}
+
 /// A connection that the table lets go: at the end of the capture, when its tuple is used anew, some time after
 /// it ended, or to make room.
 #[derive(Debug)]
@@ -263,6 +310,8 @@ pub struct Closed<H> {
     pub halves: [HalfSummary; 2],
     /// The connection before it on the same tuple.
     pub previous: Option<Previous>,
+    /// The last time that it went on after a silence of [`IDLE`] or more.
+    pub woke: Option<Woke>,
     /// It was evicted to make room, not closed or ended with the capture.
     pub evicted: bool,
     /// The handler, with what it learnt.

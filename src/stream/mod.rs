@@ -18,7 +18,7 @@ mod waiting;
 /// What events carry of the layer below.
 pub use crate::decode::{At, IcmpReason};
 pub use event::{
-    Closed, Dir, Event, GapReason, HalfSummary, Handler, Interest, Key, Limits, Previous, ResetShape, Signal,
-    TableCounts,
+    Closed, Dir, Event, GapReason, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous,
+    ResetShape, Signal, TableCounts, Woke,
 };
 pub use table::Table;

@@ -41,6 +41,7 @@ impl<H: Handler> Connection<H> {
             ttl: segment.ip.ttl,
             host_ttl: half.summary.ttl,
             ip_id: segment.ip.id,
+            host_ids: half.summary.ip_ids,
             seq_offset,
             receiver_window: u32::from(other.window) << other.scale.min(14),
             refuses_syn,

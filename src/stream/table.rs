@@ -328,6 +328,7 @@ impl<H: Handler> Table<H> {
             last: connection.last,
             halves,
             previous: connection.previous,
+            woke: connection.woke,
             evicted,
             handler: connection.handler,
         });

@@ -3,7 +3,7 @@
 use crate::analysis::learning::{
     count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server,
 };
-use crate::analysis::load::count_open;
+use crate::analysis::load::{count_open, learn_load};
 use crate::facts::{Endpoint, LoadWindow, LoginCounts, ServerFacts, Side, Time};
 use crate::rules::tests::case::*;
 use crate::tds::EncryptionSetting as E;
@@ -13,6 +13,7 @@ fn taught(connections: impl IntoIterator<Item = Connection>) -> ServerFacts {
     let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
     for connection in connections {
         learn_transport(&mut server, &connection.facts);
+        learn_load(&mut server, &connection.facts);
         if connection.facts.tds.recognized {
             learn_dialogue(&mut server, &connection.facts);
         }
@@ -278,4 +279,37 @@ fn a_login_counts_as_it_ended() {
     });
     assert_eq!(counted(established.clone(), false), (0, 0, 0));
     assert_eq!(counted(established, true), (1, 1, 0));
+}
+
+#[test]
+fn what_the_server_says_that_it_refuses_is_kept() {
+    let server = taught([
+        Connection::offering(at_most(ProtocolVersion::TLS11)).alert(Side::Server, 70),
+        Connection::offering(modern()).alert(Side::Server, 71),
+        Connection::offering(modern()).reset(Side::Server),
+        Connection::offering(modern()).reset(Side::Client),
+        Connection::in_session(),
+    ]);
+    let refuses = server.refuses;
+    let versions: Vec<ProtocolVersion> = refuses.versions.keys().copied().collect();
+    assert_eq!(versions, [ProtocolVersion::TLS10, ProtocolVersion::TLS11]);
+    assert_eq!(refuses.suites.keys().copied().collect::<Vec<_>>(), {
+        let mut suites = modern().cipher_suites;
+        suites.sort_unstable();
+        suites
+    });
+    assert_eq!(refuses.hellos.unwrap().count, 3, "the client's own RST is no refusal");
+}
+
+#[test]
+fn the_extended_master_secret_is_seen_in_both_ways() {
+    let hello = |client, server| {
+        let offer = crate::facts::Offer { extended_master_secret: client, ..modern() };
+        Connection::offering(offer).server_hello(ProtocolVersion::TLS12, ECDHE_GCM).with(move |facts| {
+            facts.tls.server.as_mut().unwrap().extended_master_secret = server;
+        })
+    };
+    let server = taught([hello(true, true), hello(true, false), hello(true, false), hello(false, false)]);
+    assert_eq!(server.accepts.extended_master_secret.unwrap().count, 1);
+    assert_eq!(server.refuses.extended_master_secret.unwrap().count, 2);
 }

@@ -1,6 +1,7 @@
 //! From finished connections to findings: what is learnt, which rule wins, how findings fold.
 
 mod browser;
+mod calls;
 mod filter;
 mod folding;
 mod learning;

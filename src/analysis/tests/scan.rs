@@ -90,3 +90,11 @@ fn ports_on_either_side_of_a_stretch_are_counted_together() {
         (1..=20_i64).map(|i| probe(i.unsigned_abs(), 50_000 + i as u16, turn - 11 + i).reset(Side::Server));
     assert_eq!(verdicts(&analysis(probes.chain([session(500)]))), []);
 }
+
+#[test]
+fn a_scan_is_no_load_of_the_listener() {
+    let said = analysis(scan().into_iter().chain([session(2000), session(2001)]));
+    let server = said.servers.iter().find(|server| server.endpoint.port == 1433).unwrap();
+    let syns: u64 = server.load.iter().map(|window| window.syns).sum();
+    assert_eq!(syns, 2);
+}

@@ -232,6 +232,7 @@ impl Connection {
             ignored: false,
             after_silence: at.time.since(before),
             sender_went_on: None,
+            id_jump: None,
         });
         self.end(side, EndedHow::Reset, at)
     }

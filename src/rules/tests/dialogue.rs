@@ -232,7 +232,7 @@ impl Connection {
     /// ENVCHANGE routing.
     pub(crate) fn routed(mut self, host: &str, port: u16) -> Self {
         let moment = self.data(Side::Server);
-        self.facts.tds.routing = Some(RoutingFact { moment, host: host.to_owned(), port });
+        self.facts.tds.routing = Some(RoutingFact { moment, host: host.to_owned(), port, followed: None });
         self.owes_nothing()
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod offers;
 mod path;
 mod policies;
 mod prelogin;
+mod provenance;
 mod registry;
 pub(crate) mod server;
 mod stalled;

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::case::*;
-use crate::facts::{BrowserFacts, CaptureFacts, DamageFact, Endpoint, Moment, QualityFacts, Side, Time};
+use crate::facts::{
+    BrowserFacts, CaptureFacts, ConnectionFacts, DamageFact, Endpoint, FollowedFact, Moment, QualityFacts,
+    Side, Time,
+};
 use crate::reference::policy::Policies;
 use crate::rules::Confidence::{self, Certain, Likely};
 use crate::rules::Severity;
@@ -80,8 +83,30 @@ fn redirected() -> Vec<Example> {
             Connection::in_session().routed("db.example", 11_003).fin(Side::Client),
             Server::unknown(),
         ),
+        fires(
+            L408,
+            "the client went on and logged in",
+            Certain,
+            Connection::in_session().routed("db.example", 11_003).with(followed(true)).fin(Side::Client),
+            Server::unknown(),
+        ),
+        fires(
+            L408,
+            "the client went on in vain",
+            Certain,
+            Connection::in_session().routed("db.example", 11_003).with(followed(false)).fin(Side::Client),
+            Server::unknown(),
+        ),
         silent(L408, "a session that stays", Connection::in_session().fin(Side::Client), Server::unknown()),
     ]
+}
+
+fn followed(logged_in: bool) -> impl Fn(&mut ConnectionFacts) {
+    move |facts| {
+        let server = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 1, 0, 11)), port: 11_003 };
+        let moment = facts.last;
+        facts.tds.routing.as_mut().unwrap().followed = Some(FollowedFact { moment, server, logged_in });
+    }
 }
 
 fn lookup(instance: &str) -> BrowserFacts {
@@ -204,6 +229,21 @@ fn notes_on_connections_are_warnings_or_less() {
             assert!(verdict.severity.unwrap_or(rule.severity) < Severity::Error, "{}", example.slug);
         }
     }
+}
+
+#[test]
+fn a_redirection_says_whether_the_target_was_reached() {
+    let said: Vec<crate::rules::Verdict> = redirected().iter().filter_map(Example::ask).collect();
+    let [unseen, reached, in_vain] = said.try_into().unwrap();
+    assert!(unseen.detail.contains("does not show the client at port 11003"), "{}", unseen.detail);
+    assert!(
+        reached.detail.ends_with("went on to 10.1.0.11:11003 and logged in there."),
+        "{}",
+        reached.detail
+    );
+    assert!(reached.remedy.is_empty(), "nothing is to be done");
+    assert!(in_vain.detail.ends_with("and was not logged in there."), "{}", in_vain.detail);
+    assert!(unseen.group != reached.group && reached.group != in_vain.group);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the path does.
 
 use super::case::*;
-use crate::facts::{ConnectionFacts, Side};
+use crate::facts::{ConnectionFacts, Side, WokeFact};
 use crate::rules::Confidence::{Certain, Likely};
 use crate::tds::EncryptionSetting;
 
@@ -152,6 +152,25 @@ fn idle() -> Vec<Example> {
             Connection::in_session().with(probed(10)).reset(Side::Client),
             Server::unknown(),
         ),
+        fires(
+            L407,
+            "the first request after 10 minutes is answered by RST",
+            Likely,
+            Connection::in_session().with(woke(600)).lost(Side::Client, 0, 100).reset(Side::Server),
+            Server::unknown(),
+        ),
+        silent(
+            L407,
+            "the first request after 10 minutes is taken, and then comes RST",
+            Connection::in_session().with(woke(600)).request().reset(Side::Server),
+            Server::unknown(),
+        ),
+        silent(
+            L407,
+            "the server itself ends the silence",
+            Connection::in_session().with(server_woke).lost(Side::Client, 0, 100).reset(Side::Server),
+            Server::unknown(),
+        ),
         silent(
             L407,
             "RST after 3 s",
@@ -179,6 +198,19 @@ fn idle() -> Vec<Example> {
         silent(L407, "two probes", Connection::in_session().with(probed(2)), Server::unknown()),
         silent(L407, "idle, and well", Connection::in_session().silence(600), Server::unknown()),
     ]
+}
+
+/// The client's next packet comes after so many seconds of silence.
+fn woke(seconds: i64) -> impl Fn(&mut ConnectionFacts) {
+    move |facts| {
+        let moment = facts.last;
+        facts.tcp.woke = Some(WokeFact { from: Side::Client, silence: seconds * SECOND, moment });
+    }
+}
+
+fn server_woke(facts: &mut ConnectionFacts) {
+    let moment = facts.last;
+    facts.tcp.woke = Some(WokeFact { from: Side::Server, silence: 600 * SECOND, moment });
 }
 
 #[test]

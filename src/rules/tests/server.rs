@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::connection::{CLIENT, SECOND, SERVER, START};
 use super::offers::ECDHE_GCM;
 use crate::facts::{
-    AcceptSpans, Accepts, At, DheFacts, Endpoint, LoginCounts, Moment, OtherHandshakes, Seen, ServerFacts,
-    ShortValues, TakenAt, Time,
+    AcceptSpans, Accepts, At, DheFacts, Endpoint, LoginCounts, Moment, OtherHandshakes, Refuses, Seen,
+    ServerFacts, ShortValues, TakenAt, Time,
 };
 use crate::tds::ProductBuild;
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
@@ -28,6 +28,7 @@ impl Server {
                 announced: None,
                 build: None,
                 accepts: Accepts::default(),
+                refuses: Refuses::default(),
                 largest_hello: None,
                 certificate: None,
                 logins: LoginCounts::default(),

@@ -107,6 +107,7 @@ impl Talk {
             last: at(self.frame, self.time),
             halves: self.halves,
             previous: None,
+            woke: None,
             evicted: false,
             handler: self.session,
         };
@@ -123,6 +124,7 @@ const RESET: ResetShape = ResetShape {
     ttl: 64,
     host_ttl: None,
     ip_id: 0,
+    host_ids: None,
     seq_offset: Some(0),
     receiver_window: 8192,
     refuses_syn: false,

@@ -219,3 +219,35 @@ fn an_icmp_error_is_told_to_the_connection_it_quotes() {
     assert_eq!(closed.handler.told[2], "<ICMP 192.0.2.1 PacketTooBig { mtu: 1400 }");
     assert_eq!(closed.last.frame, 4);
 }
+
+#[test]
+fn a_connection_that_goes_on_after_a_long_silence_is_said_to() {
+    let mut bench = talk();
+    bench.wait(IDLE - MILLISECOND);
+    bench.send(packet(SERVER, PSH_ACK, 5006, 1006).with(b"x"));
+    bench.wait(IDLE - 2 * MILLISECOND);
+    bench.send(packet(SERVER, PSH_ACK, 5007, 1006).with(b"y"));
+    bench.wait(60 * SECOND);
+    bench.send(packet(CLIENT, PSH_ACK, 1006, 5008).with(b"z"));
+    let silent_to_the_end = |mut bench: Bench| {
+        bench.wait(60 * SECOND);
+        bench.send(packet(SERVER, RST, 5008, 0));
+        bench.only().woke
+    };
+    let woke = silent_to_the_end(bench).unwrap();
+    assert_eq!((woke.dir, woke.silence), (CLIENT, 60 * SECOND + MILLISECOND));
+    assert_eq!(silent_to_the_end(talk()), None, "a RST ends the connection, it does not go on");
+}
+
+#[test]
+fn the_identifications_of_a_host_are_remembered_but_for_its_resets() {
+    let mut bench = talk();
+    for id in [65_530, 65_533, 0, 2] {
+        bench.send(Packet { id: Some(id), ..packet(SERVER, PSH_ACK, 5006, 1006).with(b"x") });
+    }
+    bench.send(Packet { id: Some(40_000), ..packet(SERVER, RST, 5006, 0) });
+    let shape = shape(bench);
+    let ids = shape.host_ids.unwrap();
+    assert_eq!((ids.last, shape.ip_id), (2, 40_000));
+    assert!(ids.largest_step > 5 && ids.steps >= 3, "{ids:?}");
+}
