@@ -202,7 +202,8 @@ pub(super) fn count_outcome(collector: &mut Collector, connection: &ConnectionFa
 }
 
 fn is_sql_server(server: &ServerFacts, judged: &BTreeSet<Endpoint>) -> bool {
-    server.spoke_tds.is_some() || server.announced.is_some() || judged.contains(&server.endpoint)
+    let called = server.logins.attempted > 0; // by clients that speak TDS, even if it was never heard itself
+    called || server.spoke_tds.is_some() || server.announced.is_some() || judged.contains(&server.endpoint)
 }
 
 fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collector) -> Vec<CaptureFacts> {

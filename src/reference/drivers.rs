@@ -33,6 +33,7 @@ pub fn driver(signs: &ClientSigns<'_>) -> Option<String> {
     Some(match shape.version {
         Version::Exactly(_) => shape.name.to_owned(),
         Version::Own(_) => format!("{} {}.{}", shape.name, version.major, version.minor),
+        Version::Backwards => format!("{} {}.{}", shape.name, version.build & 0xFF, version.build >> 8),
     })
 }
 
@@ -49,6 +50,8 @@ enum Version {
     Exactly([u16; 4]),
     /// Its own release, whose major number lies here.
     Own(RangeInclusive<u8>),
+    /// Its own release 1.x, least byte first: revision (two bytes; so far below 10), minor, major.
+    Backwards,
 }
 
 /// INSTOPT of a client that was given no instance name.
@@ -67,6 +70,12 @@ impl Shape {
         let versions = match &self.version {
             Version::Exactly(exactly) => numbers == *exactly,
             Version::Own(majors) => majors.contains(&version.major),
+            Version::Backwards => {
+                version.major < 10
+                    && version.minor == 0
+                    && version.build & 0xFF == 1
+                    && version.sub_build == 0
+            }
         };
         let instance = match self.instance {
             Instance::Any => true,
@@ -146,6 +155,28 @@ const SHAPES: &[Shape] = &[
         options: &[&[0, 1, 2, 3, 4, 5]],
         instance: Instance::Any,
     },
+    // `SendPreLoginHandshake` in SqlClient's TdsParser.cs: every option, and the version of its assembly (4.x of .NET
+    // Framework and System.Data.SqlClient, 1 to 7 of Microsoft.Data.SqlClient); not seen.
+    Shape {
+        name: ".NET SqlClient",
+        version: Version::Own(1..=9),
+        options: &[&[0, 1, 2, 3, 4, 5, 6]],
+        instance: Instance::Any,
+    },
+    // `preparePreloginFields` in go-mssqldb's tds.go; not seen. TRACEID can be switched off.
+    Shape {
+        name: "go-mssqldb",
+        version: Version::Backwards,
+        options: &[&[0, 1, 2, 3, 4, 5], TO_MARS],
+        instance: Instance::Any,
+    },
+    // The same before its release 1.0; others took the code over.
+    Shape {
+        name: "an old go-mssqldb (or a program that imitates it)",
+        version: Version::Exactly([0, 0, 0, 0]),
+        options: &[TO_MARS],
+        instance: Instance::Any,
+    },
     // The JDBC driver alone sends no INSTOPT (`Prelogin` in its SQLServerConnection.java; not seen).
     Shape {
         name: "Microsoft's JDBC driver",
@@ -187,6 +218,10 @@ mod tests {
             ([0, 0, 1, 256], &[0, 1, 2, 3, 4, 6], None, "an old tedious"),
             ([19, 2, 2, 0], &all, None, "tedious 19.2"),
             ([18, 6, 2, 0], &all[..6], None, "Microsoft's ODBC (or OLE DB) driver 18.6"),
+            ([5, 1, 0, 0], &all, None, ".NET SqlClient 5.1"),
+            ([4, 8, 4084, 0], &all, default, ".NET SqlClient 4.8"),
+            ([2, 0, 0x0701, 0], &all[..6], None, "go-mssqldb 1.7"),
+            ([0, 0, 0, 0], TO_MARS, None, "an old go-mssqldb (or a program that imitates it)"),
             ([12, 8, 1, 0], &[0, 1, 5], None, "Microsoft's JDBC driver 12.8"),
         ] {
             assert_eq!(named(version, options, instance).as_deref(), Some(name), "{version:?}");
@@ -200,7 +235,8 @@ mod tests {
         assert_eq!(named([9, 0, 0, 1], TO_MARS, None), None);
         assert_eq!(named([8, 0, 341, 0], &[0, 1, 2, 3], Some("PAYROLL")), None);
         assert_eq!(named([1, 0, 0, 0], TO_MARS, None), None);
-        assert_eq!(named([5, 1, 0, 0], &[0, 1, 2, 3, 4, 5, 6], None), None);
+        assert_eq!(named([5, 1, 0, 0], &[0, 1, 2, 3, 4, 5], None), None);
+        assert_eq!(named([2, 0, 0x0701, 1], &[0, 1, 2, 3, 4, 5], None), None);
         assert_eq!(named([19, 2, 2, 0], &[], None), None);
         assert_eq!(driver(&ClientSigns::default()), None);
     }
@@ -233,6 +269,13 @@ mod tests {
                     | (Version::Own(majors), Version::Exactly(one)) => {
                         majors.contains(&u8::try_from(one[0]).unwrap())
                     }
+                    (Version::Backwards, Version::Exactly([revision, 0, build, 0]))
+                    | (Version::Exactly([revision, 0, build, 0]), Version::Backwards) => {
+                        *revision < 10 && build & 0xFF == 1
+                    }
+                    (Version::Backwards, Version::Own(majors))
+                    | (Version::Own(majors), Version::Backwards) => *majors.start() < 10,
+                    (Version::Backwards, _) | (_, Version::Backwards) => false,
                 };
                 let same_instance = match (&shape.instance, &other.instance) {
                     (Instance::Absent, Instance::Is(_)) | (Instance::Is(_), Instance::Absent) => false,

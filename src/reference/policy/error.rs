@@ -40,6 +40,9 @@ pub(super) enum Fault {
     /// A protocol that does not exist.
     #[error("unknown protocol {}: Schannel knows names such as TLS 1.2", shown(.name))]
     UnknownProtocol { line: usize, name: String },
+    /// A curve that Windows does not have.
+    #[error("unknown curve {}: Windows has names such as NistP256", shown(.name))]
+    UnknownCurve { line: usize, name: String },
     /// Something else.
     #[error("{what}")]
     Malformed { line: usize, what: String },
@@ -50,20 +53,10 @@ impl Fault {
         match self {
             Self::UnknownSuite { line, .. }
             | Self::UnknownProtocol { line, .. }
+            | Self::UnknownCurve { line, .. }
             | Self::Malformed { line, .. } => Some(*line),
             Self::TooLarge | Self::Empty | Self::NotText => None,
         }
-    }
-
-    /// The same at another line.
-    pub(super) fn at(mut self, at: usize) -> Self {
-        if let Self::UnknownSuite { line, .. }
-        | Self::UnknownProtocol { line, .. }
-        | Self::Malformed { line, .. } = &mut self
-        {
-            *line = at;
-        }
-        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a user says that a server or a client allows: read from what Windows itself prints or exports, or from a
 //! plain list. Formats are told by their content; each has a file of its own here.
 
+mod algorithms;
 mod encoding;
 mod error;
 mod json;
@@ -13,6 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use algorithms::Algorithm;
 pub use error::PolicyError;
 
 use super::Release;
@@ -44,8 +46,11 @@ pub struct Policy {
     pub suites: Option<Vec<CipherSuite>>,
     /// Protocol versions by role.
     pub versions: VersionSettings,
-    /// Elliptic curves, when every ECDHE suite names its own (Windows before 10 and Server 2016).
+    /// Elliptic curves: those of `EccCurves`, or those that the ECDHE suites are bound to, when each names its own
+    /// (Windows before 10 and Server 2016).
     pub groups: Option<Vec<NamedGroup>>,
+    /// Algorithms that are switched off; `suites` has none that needs one of them.
+    pub off: Vec<Algorithm>,
 }
 
 /// The end of a connection that a machine is when a setting applies (`Server` and `Client` under
@@ -97,6 +102,12 @@ impl VersionSettings {
 }
 
 impl Policy {
+    /// Whether an algorithm that the suite needs is switched off.
+    #[must_use]
+    pub fn forbids(&self, suite: CipherSuite) -> bool {
+        self.off.iter().any(|algorithm| algorithm.is_used_by(suite))
+    }
+
     /// Reads a policy; `source` names it in errors and sentences. The bytes are UTF-8, with or without a byte order
     /// mark, or UTF-16 of either byte order with one.
     ///
@@ -109,7 +120,8 @@ impl Policy {
             }
             let text = decode(bytes)?;
             let said = read_text(&text)?;
-            if said.entries.as_ref().is_none_or(Vec::is_empty) && said.versions.is_empty() {
+            let silent = said.entries.as_ref().is_none_or(Vec::is_empty) && said.versions.is_empty();
+            if silent && said.curves.is_none() && said.off.is_empty() {
                 return Err(Fault::Empty);
             }
             Ok(said)
@@ -124,25 +136,28 @@ struct Said {
     /// Suites in order; `None` when nothing was said of them.
     entries: Option<Vec<Entry>>,
     versions: VersionSettings,
+    curves: Option<Vec<NamedGroup>>,
+    off: Vec<Algorithm>,
 }
 
 impl Said {
     fn suites(entries: Vec<Entry>) -> Self {
-        Self { entries: Some(entries), versions: VersionSettings::default() }
+        Self { entries: Some(entries), ..Self::default() }
     }
 
     fn into_policy(self, source: &str) -> Policy {
-        let groups = self.entries.as_deref().and_then(curves);
+        let groups = self.curves.or_else(|| self.entries.as_deref().and_then(curves));
+        let off = self.off;
         let suites = self.entries.map(|entries| {
             let mut suites = Vec::new();
             for suite in entries.into_iter().filter_map(|entry| entry.suite) {
-                if !suites.contains(&suite) {
+                if !suites.contains(&suite) && !off.iter().any(|algorithm| algorithm.is_used_by(suite)) {
                     suites.push(suite);
                 }
             }
             suites
         });
-        Policy { source: source.to_owned(), suites, versions: self.versions, groups }
+        Policy { source: source.to_owned(), suites, versions: self.versions, groups, off }
     }
 }
 

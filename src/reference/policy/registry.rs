@@ -1,13 +1,14 @@
-//! `reg export` (Windows Registry Editor version 5): `Functions` of a `00010002` key, and `Enabled` and
-//! `DisabledByDefault` under `SCHANNEL\Protocols` (Microsoft: "Transport Layer Security (TLS) registry settings").
+//! `reg export` (Windows Registry Editor version 5): `Functions` and `EccCurves` of a `00010002` key, `Enabled` and
+//! `DisabledByDefault` under `SCHANNEL\Protocols`, and `Enabled` under `Ciphers`, `Hashes` and `KeyExchangeAlgorithms`
+//! (Microsoft: "Transport Layer Security (TLS) registry settings").
 
 use std::collections::BTreeMap;
 
+use super::algorithms::{self, Algorithm};
 use super::error::Fault;
-use super::list;
 use super::suite_name::{self, Entry};
 use super::{Role, Said, VersionSettings};
-use crate::tls::ProtocolVersion;
+use crate::tls::{NamedGroup, ProtocolVersion};
 
 /// First line of an export.
 const SIGNATURE: &str = "Windows Registry Editor Version 5.00";
@@ -18,8 +19,8 @@ const OLD_SIGNATURE: &str = "REGEDIT4";
 const POLICY_SUITES: &str = r"\policies\microsoft\cryptography\configuration\ssl\00010002";
 /// Where the machine keeps them.
 const LOCAL_SUITES: &str = r"\control\cryptography\configuration\local\ssl\00010002";
-/// Where protocols are switched.
-const PROTOCOLS: &str = r"\securityproviders\schannel\protocols\";
+/// Where protocols and algorithms are switched.
+const SCHANNEL: &str = r"\securityproviders\schannel\";
 
 /// Protocols that Schannel has a key for and that no TDS connection speaks.
 const OTHER_PROTOCOLS: [&str; 5] =
@@ -69,6 +70,7 @@ enum Key {
     PolicySuites,
     LocalSuites,
     Protocol(ProtocolVersion, Role),
+    Algorithm(Algorithm),
     Other,
 }
 
@@ -81,8 +83,12 @@ impl Key {
         if lower.ends_with(LOCAL_SUITES) {
             return Ok(Self::LocalSuites);
         }
-        let Some(at) = lower.find(PROTOCOLS) else { return Ok(Self::Other) };
-        let below = path.get(at + PROTOCOLS.len()..).unwrap_or_default();
+        let Some(at) = lower.find(SCHANNEL) else { return Ok(Self::Other) };
+        let below = path.get(at + SCHANNEL.len()..).unwrap_or_default();
+        let Some((kind, below)) = below.split_once('\\') else { return Ok(Self::Other) };
+        if !kind.eq_ignore_ascii_case("Protocols") {
+            return Ok(Algorithm::of_key(kind, below).map_or(Self::Other, Self::Algorithm));
+        }
         let (name, end) = below.split_once('\\').unwrap_or((below, ""));
         let role = match end.to_ascii_lowercase().as_str() {
             "server" => Some(Role::Server),
@@ -117,6 +123,9 @@ fn protocol(name: &str, line: usize) -> Result<Option<ProtocolVersion>, Fault> {
 struct Found {
     policy: Option<Vec<Entry>>,
     local: Option<Vec<Entry>>,
+    policy_curves: Option<Vec<NamedGroup>>,
+    local_curves: Option<Vec<NamedGroup>>,
+    off: Vec<Algorithm>,
     enabled: BTreeMap<(ProtocolVersion, Role), bool>,
     off_by_default: BTreeMap<(ProtocolVersion, Role), bool>,
 }
@@ -126,6 +135,15 @@ impl Found {
         match key {
             Key::PolicySuites if name.eq_ignore_ascii_case("Functions") => self.policy = Some(suites(value)?),
             Key::LocalSuites if name.eq_ignore_ascii_case("Functions") => self.local = Some(suites(value)?),
+            Key::PolicySuites if name.eq_ignore_ascii_case("EccCurves") => {
+                self.policy_curves = Some(curves(value)?);
+            }
+            Key::LocalSuites if name.eq_ignore_ascii_case("EccCurves") => {
+                self.local_curves = Some(curves(value)?);
+            }
+            Key::Algorithm(algorithm) if name.eq_ignore_ascii_case("Enabled") && dword(value)? == 0 => {
+                self.off.push(algorithm);
+            }
             Key::Protocol(version, role) if name.eq_ignore_ascii_case("Enabled") => {
                 self.enabled.insert((version, role), dword(value)? != 0);
             }
@@ -149,7 +167,13 @@ impl Found {
         }
         // An empty list is none: Schannel then takes its default.
         let named = |entries: &Vec<Entry>| !entries.is_empty();
-        Said { entries: self.policy.filter(named).or(self.local.filter(named)), versions }
+        let listed = |curves: &Vec<NamedGroup>| !curves.is_empty();
+        Said {
+            entries: self.policy.filter(named).or(self.local.filter(named)),
+            versions,
+            curves: self.policy_curves.filter(listed).or(self.local_curves.filter(listed)),
+            off: self.off,
+        }
     }
 }
 
@@ -160,17 +184,29 @@ fn dword(value: &[(usize, &str)]) -> Result<u32, Fault> {
     number.ok_or_else(|| Fault::Malformed { line, what: "expected dword: and eight digits".to_owned() })
 }
 
-/// `hex(7):` with a multi-string, `hex(2):` or `hex(1):` with a string, or a string in quotes.
 fn suites(value: &[(usize, &str)]) -> Result<Vec<Entry>, Fault> {
+    let names = names("Functions", value)?;
+    names.iter().map(|(line, name)| suite_name::read(name, *line)).collect()
+}
+
+fn curves(value: &[(usize, &str)]) -> Result<Vec<NamedGroup>, Fault> {
+    let names = names("EccCurves", value)?;
+    let known = |(line, name): &(usize, String)| {
+        algorithms::curve(name).ok_or_else(|| Fault::UnknownCurve { line: *line, name: name.clone() })
+    };
+    names.iter().map(known).collect()
+}
+
+/// The names in a value, each with its line: `hex(7):` with a multi-string, `hex(2):` or `hex(1):` with a string, or a
+/// string in quotes. A value set by hand may hold several names in one string.
+fn names(of: &str, value: &[(usize, &str)]) -> Result<Vec<(usize, String)>, Fault> {
     let (line, first) = value.first().copied().unwrap_or((1, ""));
     if let Some(text) = first.strip_prefix('"') {
-        let text = text.strip_suffix('"').unwrap_or(text);
-        let words = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        return words.map(|name| suite_name::read(name, line)).collect();
+        return Ok(words(line, text.strip_suffix('"').unwrap_or(text)).collect());
     }
     let known = ["hex(7):", "hex(2):", "hex(1):"].into_iter().find_map(|kind| first.strip_prefix(kind));
     let Some(start) = known else {
-        let what = "Functions is neither a string nor a multi-string (hex(7))".to_owned();
+        let what = format!("{of} is neither a string nor a multi-string (hex(7))");
         return Err(Fault::Malformed { line, what });
     };
     let mut units = Units::default();
@@ -178,7 +214,11 @@ fn suites(value: &[(usize, &str)]) -> Result<Vec<Entry>, Fault> {
     for (line, part) in value.iter().skip(1) {
         units.take(*line, part)?;
     }
-    units.suites()
+    Ok(units.strings().iter().flat_map(|(line, text)| words(*line, text)).collect())
+}
+
+fn words(line: usize, text: &str) -> impl Iterator<Item = (usize, String)> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(move |name| (line, name.to_owned()))
 }
 
 /// UTF-16LE code units, each with the line it stands on.
@@ -205,18 +245,12 @@ impl Units {
         Ok(())
     }
 
-    fn suites(&self) -> Result<Vec<Entry>, Fault> {
-        let mut entries = Vec::new();
-        for string in self.units.split(|(_, unit)| *unit == 0) {
-            let Some((line, _)) = string.first() else { continue };
-            let text = String::from_utf16_lossy(&string.iter().map(|(_, unit)| *unit).collect::<Vec<_>>());
-            // A value set by hand may hold several names in one string.
-            if text.contains(',') {
-                entries.extend(list::read(&text).map_err(|fault| fault.at(*line))?);
-            } else {
-                entries.push(suite_name::read(text.trim(), *line)?);
-            }
-        }
-        Ok(entries)
+    fn strings(&self) -> Vec<(usize, String)> {
+        let strings = self.units.split(|(_, unit)| *unit == 0);
+        let text = |string: &[(usize, u16)]| {
+            let units: Vec<u16> = string.iter().map(|(_, unit)| *unit).collect();
+            Some((string.first()?.0, String::from_utf16_lossy(&units)))
+        };
+        strings.filter_map(text).collect()
     }
 }

@@ -213,6 +213,42 @@ fn group_policy_outweighs_the_local_list() {
 }
 
 #[test]
+fn an_export_of_the_curves() {
+    let functions = multi_string("Functions", &["TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384_P256"]);
+    let curves = multi_string("EccCurves", &["curve25519", "NistP384"]);
+    let policy = parse(&export(&[(LOCAL, &format!("{functions}{curves}"))])).unwrap();
+    assert_eq!(policy.groups, Some(vec![NamedGroup::X25519, NamedGroup::SECP384R1]));
+    let said = error(&export(&[(LOCAL, "\"EccCurves\"=\"NistP256,NistP257\"\r\n")]));
+    assert_eq!(said, "policy.txt:4: unknown curve 'NistP257': Windows has names such as NistP256");
+}
+
+#[test]
+fn algorithms_that_are_switched_off_take_their_suites_with_them() {
+    let functions = multi_string(
+        "Functions",
+        &[
+            "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_RSA_WITH_AES_128_CBC_SHA",
+            "TLS_RSA_WITH_RC4_128_SHA",
+        ],
+    );
+    let schannel = PROTOCOLS.strip_suffix("Protocols").unwrap();
+    let off = "\"Enabled\"=dword:00000000\r\n";
+    let (rc4, pkcs, aes) = (
+        format!("{schannel}Ciphers\\RC4 128/128"),
+        format!("{schannel}KeyExchangeAlgorithms\\PKCS"),
+        format!("{schannel}Ciphers\\AES 256/256"),
+    );
+    let on = "\"Enabled\"=dword:ffffffff\r\n";
+    let export_with = |key: &str, value: &str| export(&[(LOCAL, &functions), (&aes, on), (key, value)]);
+    assert_eq!(suites(&export_with(&rc4, off)), [ECDHE_GCM, RSA_CBC]);
+    assert_eq!(suites(&export_with(&pkcs, off)), [ECDHE_GCM]);
+    let alone = parse(&export(&[(&rc4, off)])).unwrap();
+    assert_eq!(alone.suites, None);
+    assert!(alone.forbids(CipherSuite(0x0005)) && !alone.forbids(CipherSuite(ECDHE_GCM)));
+}
+
+#[test]
 fn an_export_of_the_protocols() {
     let off = "\"Enabled\"=dword:00000000\r\n\"DisabledByDefault\"=dword:00000001\r\n";
     let on = "\"DisabledByDefault\"=dword:00000000\r\n\"Enabled\"=dword:ffffffff\r\n";
