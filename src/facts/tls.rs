@@ -77,7 +77,7 @@ pub struct ClientHelloFacts {
     #[serde(flatten)]
     pub fingerprint: Option<Arc<Fingerprint>>,
     /// `server_name`.
-    pub server_name: Option<String>,
+    pub server_name: Option<Arc<str>>,
     /// Length of the message in bytes.
     pub len: u32,
     /// TCP segments that it took.

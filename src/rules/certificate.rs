@@ -99,7 +99,8 @@ pub(super) fn defects(connection: &ConnectionFacts) -> Vec<String> {
 
 /// The name that the client asks for in SNI.
 fn wanted_name(connection: &ConnectionFacts) -> Option<String> {
-    connection.tls.client.as_ref()?.server_name.clone().filter(|name| !name.is_empty())
+    let name = connection.tls.client.as_ref()?.server_name.as_deref()?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 fn matches_name(leaf: &CertificateInfo, name: &str) -> bool {

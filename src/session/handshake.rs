@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::dialogue::Dialogue;
+use super::memo::{KnownHello, certificate_chain, client_hello};
 use crate::facts::{
-    AlertFact, CertificateFacts, ClientCertificateFact, ClientHelloFacts, ClientKeyFact, Moment, Offer,
+    AlertFact, CertificateFacts, ClientCertificateFact, ClientHelloFacts, ClientKeyFact, Moment,
     ServerHelloFacts, ServerKeyFact, Side,
 };
 use crate::tds::Negotiated;
@@ -12,6 +13,13 @@ use crate::tls::{
     ClientHello, ClientKeyExchange, HandshakeType, KeyExchange, Malformed, ProtocolVersion, ServerHello,
     ServerKeyExchange, TlsEvent, parse_certificate_list,
 };
+
+/// The session id of a ClientHello's body, as far as it is there: behind version and random (RFC 8446 4.1.2).
+fn session_id(body: &[u8]) -> &[u8] {
+    let Some((length, rest)) = body.get(34..).and_then(<[u8]>::split_first) else { return &[] };
+    let length = usize::from(*length).min(32);
+    rest.get(..length).unwrap_or_default()
+}
 
 /// Alerts kept.
 const ALERTS: usize = 8;
@@ -60,7 +68,7 @@ impl Dialogue {
         let cut = (body.len() as u64) < u64::from(declared_len);
         match (side, kind) {
             (Side::Client, HandshakeType::CLIENT_HELLO) => {
-                self.client_hello(&ClientHello::parse(body, declared_len), at);
+                self.client_hello(&client_hello(body, declared_len), session_id(body), declared_len, at);
             }
             (Side::Server, HandshakeType::SERVER_HELLO) => {
                 self.server_hello(&ServerHello::parse(body, declared_len), at);
@@ -86,48 +94,31 @@ impl Dialogue {
     pub(super) fn sslv2_hello(&mut self, payload: &[u8], at: Moment) -> bool {
         match ClientHello::parse_sslv2(payload) {
             Some((hello, _)) => {
-                self.client_hello(&hello, at);
+                self.client_hello(&KnownHello::from(&hello), &[], hello.declared_len, at);
                 true
             }
             None => false,
         }
     }
 
-    fn client_hello(&mut self, hello: &ClientHello, at: Moment) {
+    fn client_hello(&mut self, hello: &KnownHello, session_id: &[u8], len: u32, at: Moment) {
         self.story.push(Side::Client, "CH", at);
         if self.tls.server.is_some() {
             return; // a renegotiation, or a second connection's bytes: the first handshake is what counts
         }
         self.note_malformed_hello("ClientHello", hello.malformed);
-        self.session_id.clone_from(&hello.session_id);
-        let versions = hello.supported_versions.clone().unwrap_or_else(|| vec![hello.legacy_version]);
-        let offer = Offer {
-            versions,
-            versions_listed: hello.supported_versions.is_some(),
-            cipher_suites: hello.cipher_suites.clone(),
-            groups: hello.groups.clone(),
-            signature_algorithms: hello.signature_algorithms.clone(),
-            signature_algorithms_cert: hello.signature_algorithms_cert.clone(),
-            alpn: hello.alpn.clone(),
-            key_shares: hello.key_shares.clone(),
-            extended_master_secret: hello.extended_master_secret,
-            fallback_scsv: hello.fallback_scsv,
-            sslv2_format: hello.sslv2_format,
-        };
-        let ticket = hello.session_ticket.is_some_and(|len| len > 0) || hello.pre_shared_key;
-        // A TLS 1.3 client sends a session id for middleboxes only (RFC 8446 D.4).
-        let resumes = ticket || (!hello.session_id.is_empty() && hello.supported_versions.is_none());
+        self.session_id.clear();
+        self.session_id.extend_from_slice(session_id);
         self.tls.client = Some(ClientHelloFacts {
             moment: at,
-            offer: Arc::new(offer),
-            fingerprint: hello.fingerprint().map(Arc::new),
+            offer: Arc::clone(&hello.offer),
+            fingerprint: hello.fingerprint.clone(),
             server_name: hello.server_name.clone(),
-            len: hello.declared_len,
+            len,
             segments: self.hello_segments,
-            offers_resumption: resumes,
+            offers_resumption: hello.offers_resumption,
             after_retry: self.tls.retry.is_some(),
-            // A list that could not be read must not look like an offer without it.
-            truncated: hello.truncated || hello.malformed.is_some(),
+            truncated: hello.truncated,
         });
         self.hello_segments = 0;
     }
@@ -170,13 +161,13 @@ impl Dialogue {
             return;
         }
         self.tls.resumed = false;
-        let (chain, malformed) = parse_certificate_list(body);
-        if let Some(what) = malformed.filter(|_| !cut) {
+        let known = certificate_chain(body);
+        if let Some(what) = known.malformed.filter(|_| !cut) {
             self.tls
                 .malformed
                 .get_or_insert_with(|| format!("Certificate: {} at byte {}", what.what, what.at));
         }
-        self.tls.certificate = Some(CertificateFacts { moment: at, chain: Arc::new(chain), truncated: cut });
+        self.tls.certificate = Some(CertificateFacts { moment: at, chain: known.chain, truncated: cut });
     }
 
     fn key_exchange(&self) -> KeyExchange {

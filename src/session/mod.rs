@@ -10,6 +10,7 @@ mod encrypted;
 mod ending;
 mod handshake;
 mod lane;
+mod memo;
 mod messages;
 mod recognition;
 mod signals;

@@ -75,6 +75,15 @@ impl ClientHello {
         hello
     }
 
+    /// Writes the part of a whole message body that a program sends alike every time: all but random, session id, key
+    /// shares and tickets, of which only lengths and groups stand for them. Two bodies with equal parts differ in no
+    /// field of [`ClientHello`] but `session_id`, and in that not in whether it is empty. `false` when the body is not
+    /// well formed; then what was written means nothing.
+    #[must_use]
+    pub fn write_lasting_part(body: &[u8], part: &mut Vec<u8>) -> bool {
+        lasting_part(Cursor(body), part).is_some()
+    }
+
     /// Reads a ClientHello in SSLv2 format (RFC 5246 E.2) from stream bytes; gives it and how many bytes it took.
     #[must_use]
     pub fn parse_sslv2(bytes: &[u8]) -> Option<(Self, usize)> {
@@ -243,6 +252,45 @@ impl ClientHello {
     }
 }
 
+/// The extensions whose bodies differ each time, and of which no more than the length is kept.
+const CHANGING: [ExtensionType; 4] = [
+    ExtensionType::SESSION_TICKET,
+    ExtensionType::PRE_SHARED_KEY,
+    ExtensionType::COOKIE,
+    ExtensionType::PADDING,
+];
+
+fn lasting_part(mut body: Cursor<'_>, part: &mut Vec<u8>) -> Option<()> {
+    part.extend_from_slice(body.take(2)?);
+    body.take(32)?;
+    let session_id = body.vector8().filter(|id| id.0.len() <= 32)?;
+    part.push(u8::from(!session_id.0.is_empty()));
+    let suites = body.vector16()?;
+    part.extend_from_slice(&u16::try_from(suites.0.len()).ok()?.to_be_bytes());
+    part.extend_from_slice(suites.0);
+    body.vector8()?;
+    if body.0.is_empty() {
+        return Some(());
+    }
+    let mut extensions = body.only_vector16()?;
+    while !extensions.0.is_empty() {
+        let kind = ExtensionType(extensions.u16()?);
+        let mut body = extensions.vector16()?;
+        part.extend_from_slice(&kind.0.to_be_bytes());
+        part.extend_from_slice(&u16::try_from(body.0.len()).ok()?.to_be_bytes());
+        if kind == ExtensionType::KEY_SHARE {
+            let mut shares = body.only_vector16()?;
+            while !shares.0.is_empty() {
+                part.extend_from_slice(shares.take(2)?);
+                shares.vector16()?;
+            }
+        } else if !CHANGING.contains(&kind) {
+            part.extend_from_slice(body.take(body.0.len())?);
+        }
+    }
+    Some(())
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -284,6 +332,56 @@ pub(super) mod tests {
             vector16(&extensions),
         ]
         .concat()
+    }
+
+    /// Where the body's random and session id stand.
+    const CHANGES: std::ops::Range<usize> = 2..67;
+
+    #[test]
+    fn the_lasting_part_leaves_out_what_differs_each_time() {
+        let part = |body: &[u8]| {
+            let mut part = Vec::new();
+            ClientHello::write_lasting_part(body, &mut part).then_some(part)
+        };
+        let one = body();
+        let mut other = one.clone();
+        for (at, byte) in other.iter_mut().enumerate() {
+            // Byte 34 is the length of the session id.
+            *byte ^= u8::from(CHANGES.contains(&at) && at != 34) * 0x55;
+        }
+        let key = one.windows(32).position(|bytes| bytes == [7; 32]).unwrap();
+        other[key..key + 32].fill(8);
+        assert_eq!(part(&one).unwrap(), part(&other).unwrap());
+        let read = |body: &[u8]| ClientHello {
+            session_id: Vec::new(),
+            ..ClientHello::parse(body, u32::try_from(body.len()).unwrap())
+        };
+        assert_eq!(read(&one), read(&other));
+    }
+
+    #[test]
+    fn hellos_with_the_same_lasting_part_read_the_same() {
+        // Every byte changed in turn: either the part changes too, or nothing that is read does.
+        let one = body();
+        let len = u32::try_from(one.len()).unwrap();
+        let mut part = Vec::new();
+        assert!(ClientHello::write_lasting_part(&one, &mut part));
+        let blank = |hello: ClientHello| ClientHello { session_id: Vec::new(), ..hello };
+        for at in 0..one.len() {
+            for flip in [0x01, 0x10, 0xFF] {
+                let mut other = one.clone();
+                other[at] ^= flip;
+                let mut changed = Vec::new();
+                if ClientHello::write_lasting_part(&other, &mut changed) && changed == part {
+                    let (old, new) = (ClientHello::parse(&one, len), ClientHello::parse(&other, len));
+                    assert_eq!(old.session_id.is_empty(), new.session_id.is_empty());
+                    assert_eq!(blank(old), blank(new), "byte {at}");
+                }
+            }
+        }
+        for end in 0..one.len() {
+            assert!(!ClientHello::write_lasting_part(&one[..end], &mut Vec::new()), "cut at {end}");
+        }
     }
 
     #[test]

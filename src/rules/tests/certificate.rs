@@ -120,7 +120,7 @@ fn rejected() -> Vec<Example> {
     let expired = || CertificateInfo { not_after: START / SECOND - 86_400, ..good_certificate() };
     let named = |name: &'static str| {
         move |facts: &mut crate::facts::ConnectionFacts| {
-            facts.tls.client.as_mut().unwrap().server_name = Some(name.to_owned());
+            facts.tls.client.as_mut().unwrap().server_name = Some(name.into());
         }
     };
     let tls13 = || {
