@@ -73,7 +73,7 @@ impl Filter {
         let prelogin = connection.tds.prelogin.as_ref();
         prelogin
             .and_then(|prelogin| prelogin.client_connection_id.as_ref())
-            .is_some_and(|id| id.eq_ignore_ascii_case(wanted))
+            .is_some_and(|id| id.to_string().eq_ignore_ascii_case(wanted))
     }
 
     /// Whether anything but the ports is restricted.

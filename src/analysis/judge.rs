@@ -220,6 +220,14 @@ fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collecto
     captures
 }
 
+/// The rules by rank, and within a rank by code, each with its place in [`RULES`].
+fn by_rank() -> impl Iterator<Item = (usize, &'static Rule)> {
+    const RANKS: [Rank; 6] =
+        [Rank::Path, Rank::Explicit, Rank::Specific, Rank::Generic, Rank::Stalled, Rank::Note];
+    let of = |wanted: Rank| RULES.iter().enumerate().filter(move |(_, rule)| rule.rank == wanted);
+    RANKS.into_iter().flat_map(of).map(|(index, rule)| (index, *rule))
+}
+
 /// Folds equal verdicts.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
@@ -260,14 +268,19 @@ impl Folder {
         let case = Case { connection, server, policies: &settings.policies };
         let mut best: Option<(Rank, usize, Verdict)> = None;
         let wanted = settings.filter.wants(connection, capture_first.unwrap_or_default());
-        for (index, rule) in RULES.iter().enumerate() {
+        for (index, rule) in by_rank() {
             let Check::Connection(check) = rule.check else { continue };
+            // What ranks lower cannot be the verdict any more; only some rules have a softer thing to say.
+            let decided = best.as_ref().is_some_and(|(rank, _, _)| *rank <= rule.rank);
+            if decided && !rule.says_less_than_error() {
+                continue;
+            }
             let Some(verdict) = check(&case) else { continue };
             if verdict.severity.unwrap_or(rule.severity) != Severity::Error {
                 if wanted {
                     self.fold(index, rule, verdict, connection);
                 }
-            } else if best.as_ref().is_none_or(|(rank, _, _)| rule.rank < *rank) {
+            } else if !decided {
                 best = Some((rule.rank, index, verdict));
             }
         }

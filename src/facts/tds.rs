@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Endpoint, Moment, Side};
-use crate::tds::{EncryptionSetting, Negotiated, ProductBuild, TdsVersion};
+use crate::tds::{EncryptionSetting, Guid, Negotiated, ProductBuild, TdsVersion};
 
 /// What TDS showed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
@@ -73,10 +73,10 @@ pub struct PreloginFacts {
     pub mars: Option<bool>,
     /// TRACEID: the ClientConnectionId that drivers print.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_connection_id: Option<String>,
+    pub client_connection_id: Option<Guid>,
     /// TRACEID: the activity.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub activity_id: Option<String>,
+    pub activity_id: Option<Guid>,
     /// FEDAUTHREQUIRED.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fed_auth_required: Option<u8>,

@@ -20,7 +20,7 @@ declare_rule! {
     /// Patch both ends (KB4540670 or later on Windows Server 2016), or disable the TLS_DHE suites on one of them.
     pub(super) static RULE = {
         code: "R3", slug: "dhe-suite-hazard", title: "TLS_DHE is negotiated (leading-zero hazard)",
-        since: "0.1.0", severity: Error, rank: Generic, check: Connection(check),
+        since: "0.1.0", severity: Error, also_warns: true, rank: Generic, check: Connection(check),
     };
 }
 

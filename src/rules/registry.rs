@@ -21,6 +21,8 @@ pub struct Rule {
     pub explanation: &'static str,
     /// Severity of its findings, unless the check says otherwise.
     pub severity: Severity,
+    /// The check may say otherwise: a warning or a note about a connection that failed for another reason, or did not.
+    pub also_warns: bool,
     /// When several rules explain one connection, the lowest wins (RULES: what the path proves; an explicit
     /// alert, token or ICMP; the specific cause; the generic close; the stall).
     pub rank: Rank,
@@ -28,6 +30,14 @@ pub struct Rule {
     pub check: Check,
     /// The file it stands in, from the root of the crate.
     pub source: &'static str,
+}
+
+impl Rule {
+    /// Whether its findings may be less than errors.
+    #[must_use]
+    pub fn says_less_than_error(&self) -> bool {
+        self.also_warns || self.severity != Severity::Error
+    }
 }
 
 /// Order of preference between rules that explain the same connection.
@@ -126,7 +136,8 @@ pub struct Note {
 macro_rules! declare_rule {
     ($(#[doc = $doc:literal])* pub(super) static $name:ident = {
         code: $code:literal, slug: $slug:literal, title: $title:literal, since: $since:literal,
-        severity: $severity:ident, rank: $rank:ident, check: $kind:ident($check:path) $(,)?
+        severity: $severity:ident, $(also_warns: $warns:literal,)? rank: $rank:ident,
+        check: $kind:ident($check:path) $(,)?
     };) => {
         $(#[doc = $doc])*
         pub(super) static $name: $crate::rules::Rule = $crate::rules::Rule {
@@ -136,6 +147,7 @@ macro_rules! declare_rule {
             since: $since,
             explanation: concat!($($doc, "\n"),*),
             severity: $crate::rules::Severity::$severity,
+            also_warns: false $(|| $warns)?,
             rank: $crate::rules::Rank::$rank,
             check: $crate::rules::Check::$kind($check),
             source: file!(),

@@ -19,7 +19,7 @@ declare_rule! {
     /// Replace the certificate by one with a SHA-256 signature all the way up, and restart SQL Server.
     pub(super) static RULE = {
         code: "R4", slug: "weak-hash-certificate", title: "Certificate signed with a weak or unsupported hash",
-        since: "0.1.0", severity: Error, rank: Specific, check: Connection(check),
+        since: "0.1.0", severity: Error, also_warns: true, rank: Specific, check: Connection(check),
     };
 }
 

@@ -6,8 +6,8 @@ use crate::facts::{
     ServerMessageFact, Side,
 };
 use crate::tds::{
-    EncryptionSetting, Guess, LegacyLogin, Login7, PacketType, Prelogin, Service, SmpHeader, Token,
-    format_guid, negotiate, parse_tokens, recognize_server,
+    EncryptionSetting, Guess, Guid, LegacyLogin, Login7, PacketType, Prelogin, Service, SmpHeader, Token,
+    negotiate, parse_tokens, recognize_server,
 };
 
 /// ERROR tokens kept.
@@ -252,8 +252,8 @@ fn prelogin_facts(prelogin: &Prelogin, at: Moment) -> PreloginFacts {
         encryption: prelogin.encryption.map(|setting| EncryptionSetting(setting.0)),
         instance: prelogin.instance.clone().filter(|name| !name.is_empty()),
         mars: prelogin.mars,
-        client_connection_id: prelogin.client_connection_id.map(|guid| format_guid(&guid)),
-        activity_id: prelogin.activity_id.map(|guid| format_guid(&guid)),
+        client_connection_id: prelogin.client_connection_id.map(Guid),
+        activity_id: prelogin.activity_id.map(Guid),
         fed_auth_required: prelogin.fed_auth_required,
         tokens: prelogin.tokens.clone(),
     }

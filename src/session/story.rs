@@ -1,6 +1,8 @@
 //! The connection's story in the notation that SQL Server support engineers know: `>` from the client, `<`
 //! from the server, then the letters of the packet: `>S <AS >A >PL <PR >CH <AR`.
 
+use std::fmt::Write as _;
+
 use crate::facts::{Moment, Side};
 use crate::stream::Signal;
 
@@ -56,27 +58,33 @@ impl Story {
         words.sort_by_key(|word| word.at);
         let cut = stories.iter().filter(|story| story.skipped > 0);
         let resumed = cut.filter_map(|story| story.tail.front()).map(|word| word.at).min();
-        let mut text = Vec::new();
+        // Most words have two letters, their arrow and a space.
+        let mut text = String::with_capacity(5 * words.len());
         let mut before = true;
         for word in &words {
             if before && resumed.is_some_and(|at| word.at >= at) {
-                text.push("...".to_owned());
+                text.push_str(if text.is_empty() { "..." } else { " ..." });
                 before = false;
             }
-            text.push(word.to_string());
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            word.write(&mut text);
         }
-        text.join(" ")
+        text
     }
 }
 
-impl std::fmt::Display for Word {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let arrow = match self.side {
+impl Word {
+    fn write(&self, text: &mut String) {
+        text.push(match self.side {
             Side::Client => '>',
             Side::Server => '<',
-        };
-        write!(f, "{arrow}{}", self.letters)?;
-        if self.times > 1 { write!(f, "*{}", self.times) } else { Ok(()) }
+        });
+        text.push_str(self.letters);
+        if self.times > 1 {
+            let _ = write!(text, "*{}", self.times);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod smp;
 mod tokens;
 
 pub use browser::{BrowserAnswer, BrowserRequest, Instance, parse_browser_answer, parse_browser_request};
-pub use guid::{format_guid, parse_guid};
+pub use guid::{Guid, parse_guid};
 pub use login7::{LegacyLogin, Login7};
 pub use malformed::Malformed;
 pub use names::{

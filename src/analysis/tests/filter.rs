@@ -1,5 +1,6 @@
 //! What the user wants to hear about.
 
+use crate::tds::Guid;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::analysis::{Filter, TimeBound};
@@ -73,7 +74,9 @@ fn a_time_of_day_is_on_the_capture_s_first_day_in_its_zone() {
 fn a_client_connection_id_is_matched_in_any_case() {
     let id = "6F9619FF-8B86-D011-B42D-00C04FC964FF";
     let connection = Connection::answered().with(|facts| {
-        facts.tds.prelogin.as_mut().unwrap().client_connection_id = Some(id.to_ascii_lowercase());
+        facts.tds.prelogin.as_mut().unwrap().client_connection_id = Some(Guid([
+            0xFF, 0x19, 0x96, 0x6F, 0x86, 0x8B, 0x11, 0xD0, 0xB4, 0x2D, 0x00, 0xC0, 0x4F, 0xC9, 0x64, 0xFF,
+        ]));
     });
     let filter = |wanted: &str| Filter { client_connection_id: Some(wanted.to_owned()), ..Filter::default() };
     assert!(filter(id).wants(&connection.facts, Time(START)));

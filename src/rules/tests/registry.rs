@@ -54,6 +54,16 @@ fn every_page_has_its_headings_in_order() {
 }
 
 #[test]
+fn only_rules_that_say_so_are_softer_than_errors() {
+    for example in examples() {
+        let rule = crate::rules::find(example.slug).unwrap();
+        let softer = example.ask().and_then(|verdict| verdict.severity);
+        let softer = softer.is_some_and(|severity| severity != Severity::Error);
+        assert!(!softer || rule.says_less_than_error(), "{}: {}", example.slug, example.name);
+    }
+}
+
+#[test]
 fn notes_are_never_errors_and_verdicts_are() {
     for rule in RULES {
         assert_eq!(rule.rank == Rank::Note, rule.severity != Severity::Error, "{}", rule.code);
