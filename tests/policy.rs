@@ -135,7 +135,7 @@ fn a_policy_file_decides_exactly() {
     let finding = finding(&analyze(&["--format", "json", "--server-policy", policy]));
     assert_eq!((finding["code"].as_str(), finding["confidence"].as_str()), (Some("R2"), Some("certain")));
     let detail = finding["detail"].as_str().unwrap();
-    assert!(detail.contains(&format!("Decided by the policy file {policy}.")), "{detail}");
+    assert!(detail.contains(&format!("by the policy file {policy} the server allows")), "{detail}");
     let compared = &finding["compared"];
     assert_eq!(compared["offered"]["suites"][0], "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
     assert_eq!(compared["offered"]["versions"][0], "TLS 1.2");

@@ -31,6 +31,7 @@ mod phrase;
 mod prelogin;
 mod refusal;
 mod registry;
+mod remedy;
 mod selection;
 mod stalled;
 mod syn;
@@ -41,7 +42,7 @@ mod weak_hash_certificate;
 
 pub use dhe_statistics::{DheRate, DheStatistics};
 pub use finding::{
-    Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Verdict,
+    Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Step, Verdict,
 };
 pub use lookup::{UnknownRule, find, nearest};
 pub use page::{Explanation, HEADINGS};

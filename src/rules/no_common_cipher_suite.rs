@@ -1,8 +1,11 @@
 use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
-use super::refusal::{Meets, Refusal, Step};
-use crate::facts::ConnectionFacts;
-use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use super::refusal::{DecidedBy, Meets, Refusal};
+use super::remedy::{more_events, schannel_events, server_list};
+use crate::facts::{ConnectionFacts, Side};
+use crate::reference::is_default_suite;
+use crate::rules::{Case, Confidence, Step, Verdict, declare_rule};
+use crate::tls::{Authentication, CipherSuite, KeyExchange, ProtocolVersion};
 
 declare_rule! {
     /// ## What it means
@@ -45,10 +48,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let (confidence, detail, step) = decided(&refusal, allowed, versions_apart)?;
-    let verdict = Verdict::new(confidence, refusal.told(&detail, step, allowed)).application(PRE_LOGIN_10054);
+    let verdict = Verdict::new(confidence, refusal.told(&detail, step)).application(PRE_LOGIN_10054);
     let verdict = rule_out(case, &refusal, step, evidence(connection, &refusal, verdict));
     let verdict = refusal.compared(allowed, verdict);
-    Some(remedy(connection, verdict).group(refusal.group(connection)))
+    Some(remedy(case, &refusal, allowed, verdict).group(refusal.group(connection)))
 }
 
 /// How sure, in what words, and by which step.
@@ -56,7 +59,7 @@ fn decided(
     refusal: &Refusal<'_>,
     allowed: Option<&Allowed<'_>>,
     versions_apart: bool,
-) -> Option<(Confidence, String, Step)> {
+) -> Option<(Confidence, String, DecidedBy)> {
     let offered = &refusal.hello.offer.cipher_suites;
     let shown = phrase::suites(offered, 3);
     let count = phrase::count(offered.len(), "suite");
@@ -65,60 +68,63 @@ fn decided(
         (Some(INSUFFICIENT_SECURITY), _) => (
             if versions_apart { Confidence::Likely } else { Confidence::Certain },
             format!(
-                "The client offers {count} ({shown}); the server found none of it good enough (alert 71, insufficient_security)."
+                "The client offers {count} ({shown}); the server found none of them good enough (alert 71, insufficient_security)."
             ),
-            Step::Alert,
+            DecidedBy::Alert,
         ),
         (None | Some(HANDSHAKE_FAILURE), _) if refusal.suites_forbidden(allowed).is_some() => {
             let (allowed, basis) = allowed.zip(refusal.suites_forbidden(allowed))?;
             let confidence =
                 if allowed.exact_suites(basis) { Confidence::Certain } else { Confidence::Likely };
-            (confidence, forbidden(refusal, allowed), Step::Policy(basis))
+            (confidence, forbidden(refusal, allowed, basis), DecidedBy::Policy(basis))
         }
         (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) if said != Some(Said::Meets(Basis::File)) => (
             Confidence::Likely,
             format!(
-                "The client offers {count} ({shown}); this server was only ever seen to choose {}, which is not among them.",
-                refusal.accepted_suites()
+                "The client offers {count} ({shown}); this server was only ever seen to choose {} ({}), which is not among \
+                 them.",
+                refusal.accepted_suites(),
+                refusal.seen_in()
             ),
-            Step::Others,
+            DecidedBy::Others,
         ),
         _ if matches!(said, Some(Said::Meets(_))) => return None,
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
-                "The client offers {count} ({shown}); the server refused it with alert 40 (handshake_failure), as it does \
-                 when it can use none."
+                "The client offers {count} ({shown}); the server refused them with alert 40 (handshake_failure), as one does \
+                 that can use none."
             ),
-            Step::Alert,
+            DecidedBy::Alert,
         ),
         (None, Meets::Unknown)
             if refusal.only_unusual_suites() && !refusal.only_old_versions() && !refusal.strict =>
         {
             let detail = format!(
-                "The client offers {count} ({shown}); no Windows Server release has any of it in its default list."
+                "The client offers {count} ({shown}); no Windows Server release has any of them in its default list."
             );
-            (Confidence::Likely, detail, Step::Offer)
+            (Confidence::Likely, detail, DecidedBy::Offer)
         }
         _ => return None,
     })
 }
 
 /// What is offered and what is allowed, in words.
-fn forbidden(refusal: &Refusal<'_>, allowed: &Allowed<'_>) -> String {
+fn forbidden(refusal: &Refusal<'_>, allowed: &Allowed<'_>, basis: Basis) -> String {
     let offered = allowed.compared.offered.suites.as_deref().unwrap_or_default();
     let shown = phrase::suites(offered, 3);
     let whose = if refusal.hello.truncated { "client's policy has" } else { "client offers" };
     let count = phrase::count(offered.len(), "suite");
+    let says = allowed.words(basis);
     if allowed.other_certificate {
         return format!(
-            "The {whose} {count} ({shown}); of these the server allows only {}, for which it needs another certificate \
+            "The {whose} {count} ({shown}); by {says} the server allows of these only {}, for which it needs another certificate \
              than an RSA one such as SQL Server makes itself.",
             allowed.common_suites()
         );
     }
     format!(
-        "The {whose} {count} ({shown}); the server allows {}, and none of them can be used by both.",
+        "The {whose} {count} ({shown}); by {says} the server allows {}, and none of them can be used by both.",
         allowed.allowed_suites()
     )
 }
@@ -140,7 +146,7 @@ fn evidence(connection: &ConnectionFacts, refusal: &Refusal<'_>, verdict: Verdic
         .evidence(taught)
 }
 
-fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: Step, verdict: Verdict) -> Verdict {
+fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: DecidedBy, verdict: Verdict) -> Verdict {
     let verdict = match refusal.versions() {
         Meets::Yes(at) => verdict.rules_out(
             "no-common-tls-version",
@@ -162,36 +168,140 @@ fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: Step, verdict: Verdict
         );
     }
     // With an alert alone, the other things that a server answers with the same alert stay possible.
-    if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && step == Step::Alert {
+    if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && step == DecidedBy::Alert {
         let verdict = verdict
             .candidate("no-common-group", "a server also sends alert 40 when no group is in common")
             .candidate(
                 "no-common-signature-algorithm",
-                "a server also sends it when it has no certificate that the client's signature algorithms allow",
+                "a server also sends it when it has no certificate that fits the client's signature algorithms",
             );
         return match case.server.accepts.versions.is_empty() {
-            true => verdict.candidate(
-                "no-common-tls-version",
-                "some stacks answer a version that they refuse with it as well",
-            ),
+            true => verdict
+                .candidate("no-common-tls-version", "some stacks also send it when they refuse the version"),
             false => verdict,
         };
     }
     verdict
 }
 
-fn remedy(connection: &ConnectionFacts, verdict: Verdict) -> Verdict {
-    verdict
-        .step(
-            r"Compare the lists. On each Windows machine: (Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002').Functions, and Get-TlsCipherSuite | Format-Table Name.",
+/// What the client offers, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing of ECDHE with authenticated encryption: a client of old, or one that was cut down.
+    Old,
+    /// Only ECDHE with authenticated encryption.
+    New,
+    /// Both, or nothing that is known.
+    Mixed,
+}
+
+fn kind(offered: &[CipherSuite]) -> Kind {
+    let before_tls13 = || offered.iter().filter(|suite| suite.works_with(ProtocolVersion::TLS12));
+    let ephemeral = |suite: CipherSuite| suite.key_exchange() == KeyExchange::Ecdhe;
+    let new = |suite: &&CipherSuite| {
+        ephemeral(**suite) && !is_cbc(**suite) && !suite.works_with(ProtocolVersion::TLS11)
+    };
+    match (before_tls13().count(), before_tls13().filter(new).count()) {
+        (0, _) => Kind::Mixed,
+        (_, 0) => Kind::Old,
+        (all, new) if all == new => Kind::New,
+        _ => Kind::Mixed,
+    }
+}
+
+/// The suites to recommend where nothing else is known: the first ones for an RSA certificate in the default lists of
+/// Windows Server 2016 and newer.
+const RECOMMENDED: [CipherSuite; 2] = [CipherSuite(0xC030), CipherSuite(0xC02F)];
+
+/// What the server takes, and how that is known: what it is said to allow, or was seen to choose.
+fn taken(refusal: &Refusal<'_>, allowed: Option<&Allowed<'_>>) -> Option<(Vec<CipherSuite>, String)> {
+    if let Some((allowed, basis)) = allowed.zip(refusal.suites_forbidden(allowed)) {
+        let suites = allowed.compared.allowed.suites.clone()?;
+        return Some((suites, format!("by {}", allowed.words(basis))));
+    }
+    let seen: Vec<CipherSuite> =
+        refusal.server.accepts.suites.keys().copied().filter(|suite| suite.0 != 0).collect();
+    (!seen.is_empty()).then(|| (seen, "it was seen to choose it".to_owned()))
+}
+
+/// The best two of these for a server with an RSA certificate, which SQL Server's own is: ephemeral keys first, then
+/// authenticated encryption. TLS_DHE is left out for the fault in Windows (R5), and what is broken for being so.
+fn best(suites: &[CipherSuite]) -> Vec<CipherSuite> {
+    let mut fit: Vec<CipherSuite> = suites
+        .iter()
+        .copied()
+        .filter(|suite| {
+            suite.works_with(ProtocolVersion::TLS12) && suite.authentication() == Authentication::Rsa
+        })
+        .filter(|suite| matches!(suite.key_exchange(), KeyExchange::Ecdhe | KeyExchange::Rsa))
+        .filter(|suite| !suite.is_rc4() && !suite.is_triple_des() && !suite.is_broken())
+        .collect();
+    fit.sort_by_key(|suite| (suite.key_exchange() != KeyExchange::Ecdhe, is_cbc(*suite)));
+    fit.truncate(2);
+    fit
+}
+
+fn is_cbc(suite: CipherSuite) -> bool {
+    suite.to_string().contains("_CBC_")
+}
+
+fn enable(suites: &[CipherSuite]) -> String {
+    let line = |suite: &CipherSuite| format!("Enable-TlsCipherSuite -Name {suite}");
+    suites.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn remedy(
+    case: &Case<'_>,
+    refusal: &Refusal<'_>,
+    allowed: Option<&Allowed<'_>>,
+    verdict: Verdict,
+) -> Verdict {
+    let connection = case.connection;
+    let (client, server) = (connection.client.ip, connection.server.ip);
+    let offered = &refusal.hello.offer.cipher_suites;
+    let taken = taken(refusal, allowed);
+    let known = taken.is_some();
+    let (take, why) = taken.unwrap_or_else(|| {
+        (RECOMMENDED.to_vec(), "Windows Server 2016 and newer have it first in their lists".to_owned())
+    });
+    let new_to_client: Vec<CipherSuite> = take.into_iter().filter(|suite| !offered.contains(suite)).collect();
+    let take = best(&new_to_client);
+    let verdict = match kind(offered) {
+        Kind::Old => verdict
+            .step("Update the client: it offers only old suites (RSA key exchange, CBC, RC4 or 3DES)."),
+        Kind::New if !known || take.iter().all(|suite| is_cbc(*suite)) => verdict.step(
+            "Is the server Windows Server 2012 R2 or older? It has no ECDHE_RSA with GCM, and this client offers no ECDHE_RSA \
+             with CBC: it needs one as well, or a newer server.",
+        ),
+        Kind::New | Kind::Mixed => verdict,
+    };
+    let verdict = if take.is_empty() {
+        verdict
+    } else {
+        verdict.step(
+            Step::new(format!(
+                "Enable at the client what the server takes ({why}): CipherString in openssl.cnf, jdk.tls.disabledAlgorithms in \
+                 Java; on {client}, if it runs Windows:"
+            ))
+            .command(enable(&take)),
         )
-        .step(
-            "Enable a suite that the other side has: Enable-TlsCipherSuite, or group policy Computer Configuration > \
-             Administrative Templates > Network > SSL Configuration Settings > SSL Cipher Suite Order; restart.",
+    };
+    let in_windows: Vec<CipherSuite> =
+        offered.iter().copied().filter(|suite| is_default_suite(suite.0)).collect();
+    let give = if refusal.hello.truncated { Vec::new() } else { best(&in_windows) };
+    let verdict = if give.is_empty() {
+        verdict
+    } else {
+        verdict.step(
+            Step::new(format!(
+                "Or, if policy allows, enable at the server what the client offers: on {server}, in group policy SSL Cipher Suite \
+                 Order where that is set, else:"
+            ))
+            .command(enable(&give)),
         )
-        .step(
-            "Windows Server 2012 R2 and older have no ECDHE_RSA with GCM: a client that offers only those needs a CBC or \
-             DHE suite as well, or a newer server.",
-        )
-        .step(phrase::schannel_events(connection, "36874, or 36888 (alert 40, state 1205)"))
+    };
+    let verdict = if known { verdict } else { verdict.step(server_list(connection.server)) };
+    let verdict =
+        verdict.step(schannel_events(connection, Side::Server, "36874, or 36888 (alert 40, state 1205)"));
+    if verdict.confidence == Confidence::Certain { verdict } else { verdict.step(more_events()) }
 }

@@ -1,15 +1,19 @@
 //! What was read, what was seen, and how it ends.
 
+use std::net::IpAddr;
+
 use super::finding::product;
 use super::page::{INDENT, Page, Paint};
 use super::quantity::{count, grouped, stretch};
 use crate::analysis::{Analysis, LeftOut};
-use crate::facts::{CaptureFacts, QualityFacts, Seen, ServerFacts, TakenAt, TakenAtProof};
+use crate::facts::{CaptureFacts, Endpoint, QualityFacts, Seen, ServerFacts, TakenAt, TakenAtProof};
 use crate::rules::{Finding, Severity};
 use crate::tls::CertificateInfo;
 
 /// Servers described; the JSON report has all.
 const SERVERS: usize = 12;
+/// Sources of health checks named.
+const SOURCES: usize = 8;
 /// Versions, suites and groups named of a server.
 const NAMES: usize = 3;
 
@@ -33,6 +37,29 @@ pub(super) fn heading(page: &mut Page<'_>, analysis: &Analysis) {
         files(page, analysis);
     }
     page.paragraph(0, &logins(analysis), Paint::Plain);
+    health_checks(page, analysis);
+}
+
+/// Who opens connections and closes them without a byte, when several do: one line each.
+fn health_checks(page: &mut Page<'_>, analysis: &Analysis) {
+    let mut sources: Vec<(u64, IpAddr, Endpoint)> = analysis
+        .servers
+        .iter()
+        .flat_map(|server| server.probes.iter().map(|(ip, count)| (*count, *ip, server.endpoint)))
+        .collect();
+    if sources.len() < 2 {
+        return;
+    }
+    sources.sort_by_key(|(count, ip, server)| (std::cmp::Reverse(*count), *ip, *server));
+    for (connections, ip, server) in sources.iter().take(SOURCES) {
+        let line = format!("{ip} → {server}: {} without a byte", count(*connections, "connection"));
+        page.paragraph(INDENT, &line, Paint::Dim);
+    }
+    if let Some((_, rest)) = sources.split_at_checked(SOURCES).filter(|(_, rest)| !rest.is_empty()) {
+        let more = count(rest.len() as u64, "more source");
+        let connections = count(rest.iter().map(|(count, ..)| count).sum(), "connection");
+        page.paragraph(INDENT, &format!("and {more} with {connections}"), Paint::Dim);
+    }
 }
 
 fn files(page: &mut Page<'_>, analysis: &Analysis) {
@@ -69,7 +96,12 @@ fn logins(analysis: &Analysis) -> String {
     let probes = sum(|server| server.probes.values().sum());
     if probes > 0 {
         let checks = count(probes, "connection");
-        text.push_str(&format!("; {checks} opened and closed without a byte (health checks)"));
+        let mut sources = analysis.servers.iter().flat_map(|server| server.probes.keys());
+        let of = match (sources.next(), sources.next()) {
+            (Some(only), None) => format!(" of {only}"),
+            _ => String::new(),
+        };
+        text.push_str(&format!("; {checks}{of} opened and closed without a byte (health checks)"));
     }
     if analysis.totals.scanned > 0 {
         let scanned = count(analysis.totals.scanned, "connection");
