@@ -63,10 +63,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         Verdict::new(
             Confidence::Possible,
             format!(
-                "The ClientHello of {} bytes{why} {met}, while this server answers {}, all shorter: something may \
+                "The ClientHello of {} bytes{why} {met}, while this server answers {}: something may \
                  not take a ClientHello of several segments.",
                 hello.len,
-                phrase::count(usize::try_from(accepted).unwrap_or(usize::MAX), "other ClientHello")
+                phrase::count_of(accepted, "other ClientHello, a shorter one", "other ClientHellos, all shorter")
             ),
         )
         .application(if silent { TIMEOUT } else { PRE_LOGIN_10054 })

@@ -48,7 +48,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     } else {
         "ClientHello"
     };
-    let releases = refusal.releases(false).map_or_else(String::new, |releases| format!(" {releases}"));
+    // What the server was seen to accept says more than what it may.
+    let open = !(matches!(refusal.versions(), Meets::Yes(_)) && matches!(refusal.suites(), Meets::Yes(_)));
+    let releases =
+        refusal.releases(false).filter(|_| open).map_or_else(String::new, |releases| format!(" {releases}"));
     let detail = format!(
         "The server {how} right after {after}. {alert}, and {context}.{releases} What fits is listed below."
     );
@@ -61,20 +64,29 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::ending(connection, Some(refusal.hello.moment)));
     let verdict = candidates(case, &refusal, allowed, excluded(&refusal, answered, verdict));
-    Some(
-        refusal
-            .compared(allowed, verdict)
-            .step(remedy::schannel_events(
-                connection,
-                Side::Server,
-                "36874 (no suite), 36871 (version), 36869 or 36870 (certificate key), 36888 (alert sent)",
-            ))
-            .step(remedy::more_events())
-            .step(remedy::server_list(connection.server))
-            .step(remedy::scan(connection.server, refusal.strict))
-            .step(remedy::capture_again(connection.server))
-            .group(refusal.group(connection)),
-    )
+    let verdict = refusal.compared(allowed, verdict).group(refusal.group(connection));
+    Some(how_to_decide(case, &refusal, open, verdict))
+}
+
+/// What is to be looked at; the lists only where they are open.
+fn how_to_decide(case: &Case<'_>, refusal: &Refusal<'_>, open: bool, verdict: Verdict) -> Verdict {
+    let connection = case.connection;
+    let events = if open {
+        "36874 (no suite), 36871 (version), 36869 or 36870 (certificate key), 36888 (alert sent)"
+    } else {
+        "36869, 36870 or 36871 (certificate key), 36888 (alert sent)"
+    };
+    let verdict =
+        verdict.step(remedy::schannel_events(connection, Side::Server, events)).step(remedy::more_events());
+    if !open {
+        return verdict
+            .step("Read the SQL Server error log of that second: 17830 names the step and the operating system's error.")
+            .step(remedy::capture_again(connection.server));
+    }
+    verdict
+        .step(remedy::server_list(connection.server))
+        .step(remedy::scan(connection.server, refusal.strict))
+        .step(remedy::capture_again(connection.server))
 }
 
 fn excluded(refusal: &Refusal<'_>, answered: Option<Moment>, verdict: Verdict) -> Verdict {

@@ -110,8 +110,7 @@ fn verdict(case: &Case<'_>, statistics: DheStatistics, basis: Basis, confidence:
     let verdict = master_secret(without_dhe(verdict, rate), connection);
     let verdict = same_certificate(rate, connection, phrase::agreed(connection, verdict));
     let verdict = phrase::device_in_path(case, verdict);
-    let events =
-        if says_bad_mac(connection) { "36888 or 36887 (alert 20 or 51)" } else { "36888 (alert 20 or 40)" };
+    let events = if says_bad_mac(connection) { "36888 or 36887 (alert 20 or 51)" } else { "36888" };
     let group = if basis == Basis::Client { ip.to_string() } else { "all clients".to_owned() };
     verdict
         .steps(remedy::leading_zeros(connection.server))
@@ -130,8 +129,8 @@ fn detail(rate: &DheRate, of: &str) -> String {
     match rate.exact() {
         Some(whose) if !rate.expected_inside => format!(
             "{count} died after the client's key exchange: every one whose {whose} begins with a zero byte or is sent short, \
-             and no other. So one end gets such a number wrong. The share, {share}, is not that of leading zeros in the \
-             shared secret alone, {expected}: it is the public values that go wrong here."
+             and no other. One end gets such numbers wrong. {share} is not what leading zeros of the shared secret alone \
+             predict, {expected}: here the public values are it."
         ),
         _ => {
             let verb = if rate.expected_inside {

@@ -61,7 +61,7 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::server_hello(connection))
         .evidence(phrase::ending(connection, since));
-    let (verdict, leading_zeros) = leading_zeros(case, verdict);
+    let (verdict, leading_zeros) = leading_zeros(case, phrase::agreed(connection, verdict));
     Some(
         verdict
             .step(remedy::schannel_events(connection, Side::Server, "36887, 36888 or 36870"))
@@ -121,8 +121,9 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
         ""
     };
     let detail = format!(
-        "The client {} after {after}{}.{unusual}",
+        "The client {} after {}{}.{unusual}",
         phrase::ended_how(connection),
+        after.replace("the client's", "its own"),
         alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
     );
     let mut verdict = Verdict::new(Confidence::Likely, detail)

@@ -34,6 +34,7 @@ mod registry;
 mod remedy;
 mod selection;
 mod stalled;
+mod suite_remedy;
 mod syn;
 mod syn_dropped;
 #[cfg(test)]

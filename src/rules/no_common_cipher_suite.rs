@@ -1,11 +1,11 @@
 use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::refusal::{DecidedBy, Meets, Refusal};
-use super::remedy::{more_events, schannel_events, server_list};
+use super::remedy::{more_events, schannel_events};
+use super::suite_remedy;
 use crate::facts::{ConnectionFacts, Side};
-use crate::reference::is_default_suite;
-use crate::rules::{Case, Confidence, Step, Verdict, declare_rule};
-use crate::tls::{Authentication, CipherSuite, KeyExchange, ProtocolVersion};
+use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::ProtocolVersion;
 
 declare_rule! {
     /// ## What it means
@@ -61,7 +61,7 @@ fn decided(
     versions_apart: bool,
 ) -> Option<(Confidence, String, DecidedBy)> {
     let offered = &refusal.hello.offer.cipher_suites;
-    let shown = phrase::suites(offered, 3);
+    let shown = shown(refusal);
     let count = phrase::count(offered.len(), "suite");
     let said = allowed.map(|allowed| allowed.suites);
     Some(match (refusal.alert_code(), refusal.suites()) {
@@ -107,6 +107,13 @@ fn decided(
         }
         _ => return None,
     })
+}
+
+/// The suites that are offered, those first which count: of TLS 1.3 SQL Server takes none before TDS 8.0.
+fn shown(refusal: &Refusal<'_>) -> String {
+    let mut offered = refusal.hello.offer.cipher_suites.clone();
+    offered.sort_by_key(|suite| !refusal.strict && suite.works_with(ProtocolVersion::TLS13));
+    phrase::suites(&offered, 3)
 }
 
 /// What is offered and what is allowed, in words.
@@ -184,124 +191,16 @@ fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: DecidedBy, verdict: Ve
     verdict
 }
 
-/// What the client offers, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Nothing of ECDHE with authenticated encryption: a client of old, or one that was cut down.
-    Old,
-    /// Only ECDHE with authenticated encryption.
-    New,
-    /// Both, or nothing that is known.
-    Mixed,
-}
-
-fn kind(offered: &[CipherSuite]) -> Kind {
-    let before_tls13 = || offered.iter().filter(|suite| suite.works_with(ProtocolVersion::TLS12));
-    let ephemeral = |suite: CipherSuite| suite.key_exchange() == KeyExchange::Ecdhe;
-    let new = |suite: &&CipherSuite| {
-        ephemeral(**suite) && !is_cbc(**suite) && !suite.works_with(ProtocolVersion::TLS11)
-    };
-    match (before_tls13().count(), before_tls13().filter(new).count()) {
-        (0, _) => Kind::Mixed,
-        (_, 0) => Kind::Old,
-        (all, new) if all == new => Kind::New,
-        _ => Kind::Mixed,
-    }
-}
-
-/// The suites to recommend where nothing else is known: the first ones for an RSA certificate in the default lists of
-/// Windows Server 2016 and newer.
-const RECOMMENDED: [CipherSuite; 2] = [CipherSuite(0xC030), CipherSuite(0xC02F)];
-
-/// What the server takes, and how that is known: what it is said to allow, or was seen to choose.
-fn taken(refusal: &Refusal<'_>, allowed: Option<&Allowed<'_>>) -> Option<(Vec<CipherSuite>, String)> {
-    if let Some((allowed, basis)) = allowed.zip(refusal.suites_forbidden(allowed)) {
-        let suites = allowed.compared.allowed.suites.clone()?;
-        return Some((suites, format!("by {}", allowed.words(basis))));
-    }
-    let seen: Vec<CipherSuite> =
-        refusal.server.accepts.suites.keys().copied().filter(|suite| suite.0 != 0).collect();
-    (!seen.is_empty()).then(|| (seen, "it was seen to choose it".to_owned()))
-}
-
-/// The best two of these for a server with an RSA certificate, which SQL Server's own is: ephemeral keys first, then
-/// authenticated encryption. TLS_DHE is left out for the fault in Windows (R5), and what is broken for being so.
-fn best(suites: &[CipherSuite]) -> Vec<CipherSuite> {
-    let mut fit: Vec<CipherSuite> = suites
-        .iter()
-        .copied()
-        .filter(|suite| {
-            suite.works_with(ProtocolVersion::TLS12) && suite.authentication() == Authentication::Rsa
-        })
-        .filter(|suite| matches!(suite.key_exchange(), KeyExchange::Ecdhe | KeyExchange::Rsa))
-        .filter(|suite| !suite.is_rc4() && !suite.is_triple_des() && !suite.is_broken())
-        .collect();
-    fit.sort_by_key(|suite| (suite.key_exchange() != KeyExchange::Ecdhe, is_cbc(*suite)));
-    fit.truncate(2);
-    fit
-}
-
-fn is_cbc(suite: CipherSuite) -> bool {
-    suite.to_string().contains("_CBC_")
-}
-
-fn enable(suites: &[CipherSuite]) -> String {
-    let line = |suite: &CipherSuite| format!("Enable-TlsCipherSuite -Name {suite}");
-    suites.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 fn remedy(
     case: &Case<'_>,
     refusal: &Refusal<'_>,
     allowed: Option<&Allowed<'_>>,
     verdict: Verdict,
 ) -> Verdict {
-    let connection = case.connection;
-    let (client, server) = (connection.client.ip, connection.server.ip);
-    let offered = &refusal.hello.offer.cipher_suites;
-    let taken = taken(refusal, allowed);
-    let known = taken.is_some();
-    let (take, why) = taken.unwrap_or_else(|| {
-        (RECOMMENDED.to_vec(), "Windows Server 2016 and newer have it first in their lists".to_owned())
-    });
-    let new_to_client: Vec<CipherSuite> = take.into_iter().filter(|suite| !offered.contains(suite)).collect();
-    let take = best(&new_to_client);
-    let verdict = match kind(offered) {
-        Kind::Old => verdict
-            .step("Update the client: it offers only old suites (RSA key exchange, CBC, RC4 or 3DES)."),
-        Kind::New if !known || take.iter().all(|suite| is_cbc(*suite)) => verdict.step(
-            "Is the server Windows Server 2012 R2 or older? It has no ECDHE_RSA with GCM, and this client offers no ECDHE_RSA \
-             with CBC: it needs one as well, or a newer server.",
-        ),
-        Kind::New | Kind::Mixed => verdict,
-    };
-    let verdict = if take.is_empty() {
-        verdict
-    } else {
-        verdict.step(
-            Step::new(format!(
-                "Enable at the client what the server takes ({why}): CipherString in openssl.cnf, jdk.tls.disabledAlgorithms in \
-                 Java; on {client}, if it runs Windows:"
-            ))
-            .command(enable(&take)),
-        )
-    };
-    let in_windows: Vec<CipherSuite> =
-        offered.iter().copied().filter(|suite| is_default_suite(suite.0)).collect();
-    let give = if refusal.hello.truncated { Vec::new() } else { best(&in_windows) };
-    let verdict = if give.is_empty() {
-        verdict
-    } else {
-        verdict.step(
-            Step::new(format!(
-                "Or, if policy allows, enable at the server what the client offers: on {server}, in group policy SSL Cipher Suite \
-                 Order where that is set, else:"
-            ))
-            .command(enable(&give)),
-        )
-    };
-    let verdict = if known { verdict } else { verdict.step(server_list(connection.server)) };
-    let verdict =
-        verdict.step(schannel_events(connection, Side::Server, "36874, or 36888 (alert 40, state 1205)"));
+    let verdict = verdict.steps(suite_remedy::steps(case, refusal, allowed)).step(schannel_events(
+        case.connection,
+        Side::Server,
+        "36874, or 36888 (alert 40, state 1205)",
+    ));
     if verdict.confidence == Confidence::Certain { verdict } else { verdict.step(more_events()) }
 }

@@ -246,7 +246,11 @@ fn remedy(case: &Case<'_>, verdict: Verdict) -> Verdict {
              (--client {client} --all-connections). Do not enable the old version."
         )),
         Behind::Client(offered) => update_client(verdict, offered, server),
-        Behind::Server(accepted) => update_server(verdict, accepted, client),
+        Behind::Server(accepted) => {
+            let able = case.server.build.is_some_and(|(build, _)| supports_tls12(build) == Some(true));
+            let verdict = if able { enable_at_server(verdict, server) } else { update_server(verdict) };
+            allow_at_client(verdict, accepted, client)
+        }
         Behind::Either => verdict
             .step("Let the client offer TLS 1.2: before TDS 8.0 SQL Server takes nothing newer.")
             .step(
@@ -278,11 +282,25 @@ fn update_client(verdict: Verdict, offered: ProtocolVersion, server: IpAddr) -> 
     )
 }
 
-fn update_server(verdict: Verdict, accepted: ProtocolVersion, client: IpAddr) -> Verdict {
-    let verdict = verdict.step(
+/// Its build speaks TLS 1.2.
+fn enable_at_server(verdict: Verdict, server: IpAddr) -> Verdict {
+    verdict.step(
+        Step::new(format!(
+            "This build of SQL Server speaks TLS 1.2, so it is switched off on {server}: enable it there and restart it (on \
+             Linux: network.tlsprotocols of mssql-conf):"
+        ))
+        .command(enable_version(ProtocolVersion::TLS12, Side::Server)),
+    )
+}
+
+fn update_server(verdict: Verdict) -> Verdict {
+    verdict.step(
         "Update SQL Server to a build with TLS 1.2 (2008 SP4 10.0.6547, 2008 R2 SP3 10.50.6542, 2012 SP3 CU1 11.0.6518, 2014 \
          SP1 CU5 12.0.4439, or any 2016 and newer), and see that TLS 1.2 is enabled in SCHANNEL\\Protocols on its machine.",
-    );
+    )
+}
+
+fn allow_at_client(verdict: Verdict, accepted: ProtocolVersion, client: IpAddr) -> Verdict {
     if accepted < ProtocolVersion::TLS10 {
         return verdict;
     }

@@ -305,8 +305,14 @@ pub(super) fn device_in_path(case: &Case<'_>, verdict: Verdict) -> Verdict {
         (Some(reset), Some(host)) if reset.sender_went_on.is_none() => {
             ("RST", (reset.ttl_distance() == Some(0) && host.0 == host.1).then_some(reset.ttl))
         }
-        (None, Some((low, high))) => ("closing packet", (low == high).then_some(low)),
-        _ => ("closing packet", None),
+        (None, Some((low, high))) if connection.ended.how == EndedHow::Fin => {
+            ("FIN", (low == high).then_some(low))
+        }
+        (None, Some((low, high))) if connection.ended.how == EndedHow::Alert => {
+            ("alert", (low == high).then_some(low))
+        }
+        (None, Some((low, high))) => ("last packet", (low == high).then_some(low)),
+        _ => ("last packet", None),
     };
     match ttl {
         Some(ttl) => verdict.rules_out(

@@ -166,8 +166,8 @@ impl<'a> Refusal<'a> {
                     .to_owned()
             }
             (true, false) => format!(
-                "With default settings only Windows Server {some} accepts this offer, and needs an ECDSA certificate for it; \
-                 SQL Server's own is RSA."
+                "Windows Server {some} with default settings accepts this offer only with an ECDSA certificate; SQL Server's own \
+                 is RSA."
             ),
             (false, true) => {
                 format!("Windows Server {all} with default settings would have accepted this offer: {so}.")

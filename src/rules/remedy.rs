@@ -33,7 +33,7 @@ pub(super) fn schannel_events(connection: &ConnectionFacts, side: Side, events: 
 /// Windows logs Schannel's errors alone unless told otherwise (KB260729: 1 errors, 2 warnings, 4 successes).
 pub(super) fn more_events() -> Step {
     Step::new(
-        "No such event? Let Windows log warnings and successes (36880) too; this takes effect when it has restarted, and 1 \
+        "No such event? Let Windows there log warnings and successes (36880) too; this takes effect when it has restarted, and 1 \
          is the default to go back to:",
     )
     .command(format!(r#"reg add "{SCHANNEL}" /v EventLogging /t REG_DWORD /d 7 /f"#))
@@ -54,8 +54,8 @@ pub(super) fn enable_version(version: ProtocolVersion, role: Side) -> String {
 /// The server's list of suites, in a form that `--server-policy` reads.
 pub(super) fn server_list(server: Endpoint) -> Step {
     Step::new(format!(
-        "The list of {} settles it: save it there, and add --server-policy suites.txt to this command (Windows before Server \
-         2016: export the key that tdscope rule R2 names):",
+        "The list of {} settles it: save it there, and give it to tdscope with --server-policy suites.txt (Windows before \
+         Server 2016: the key that tdscope rule R2 names):",
         server.ip
     ))
     .command("(Get-TlsCipherSuite).Name | Set-Content suites.txt")

@@ -1,7 +1,7 @@
 use super::phrase::{self, REFUSED_10061, SYN_TIMEOUT, duration};
 use super::remedy;
 use super::syn::{check_reuse, lost_on_the_way, refused, syn_line, unanswered};
-use crate::facts::{AcceptSpans, Latency, LoadWindow, Moment, ResetFact};
+use crate::facts::{AcceptSpans, Latency, LoadWindow, Moment, ResetFact, TakenAt};
 use crate::reference::has_login_dispatcher_pool;
 use crate::rules::{Case, Confidence, Evidence, Step, Verdict, declare_rule};
 
@@ -59,7 +59,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         Some(reset) => who_refused(case, reset, near, verdict),
         None => where_lost(case, syn, near, verdict),
     };
-    let verdict = interruption(case, syn, near, queue(case, refused.is_some(), pool, verdict));
+    let verdict = interruption(case, syn, near, queue(case, syn, refused.is_some(), verdict));
     let verdict = steps(case, refused.is_some(), pool, verdict);
     Some(verdict.group(match (refused, foreign) {
         (Some(_), true) => "refused by another machine",
@@ -99,23 +99,17 @@ fn around<'a>(case: &Case<'a>, syn: Moment) -> impl Iterator<Item = &'a LoadWind
 }
 
 /// A full listen queue: Windows refuses at once what does not fit, Linux drops it.
-fn queue(case: &Case<'_>, refused: bool, pool: Option<bool>, verdict: Verdict) -> Verdict {
-    let Some(syn) = case.connection.tcp.syn else { return verdict };
+fn queue(case: &Case<'_>, syn: Moment, refused: bool, verdict: Verdict) -> Verdict {
     let most = around(case, syn).map(|window| window.syns / u64::from(window.seconds.max(1))).max();
     let Some(most) = most.map(|most| most.max(1)) else { return verdict };
-    let system = if refused {
-        "Windows refuses what does not fit its listen queue"
-    } else {
-        "Linux drops what does not fit its listen queue"
-    };
+    let does = if refused { "Windows refuses" } else { "Linux drops" };
     let seen = phrase::count_of(most, "SYN", "SYNs");
     let because = if most >= BURST {
-        format!("{system}, and {seen} came in the busiest second: a burst can fill it")
-    } else if pool == Some(true) {
-        format!("{system}; the busiest second has only {seen}, so that it was full already, if so")
+        format!("{does} what does not fit its listen queue, and {seen} in the busiest second can fill it")
     } else {
         format!(
-            "{system}; the busiest second has only {seen}, so no burst filled it: logins in the queue were not taken out of it"
+            "{does} what does not fit its listen queue; with only {seen} in the busiest second it was full only if logins \
+             were not taken out of it"
         )
     };
     verdict.candidate(BACKLOG, because)
@@ -158,7 +152,7 @@ fn steps(case: &Case<'_>, refused: bool, pool: Option<bool>, verdict: Verdict) -
             "Find the burst, if there is one: how many connections a second arrive, and from whom (servers[].load in --format \
              json). Turn connection pooling on there.",
         );
-    let verdict = if refused {
+    let verdict = if refused || case.server.taken_at == TakenAt::Server {
         verdict
     } else {
         verdict.step(

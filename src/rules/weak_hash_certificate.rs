@@ -80,7 +80,7 @@ fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) ->
     );
     let mut verdict =
         with_evidence(case, weak, Verdict::new(confidence, detail)).application(PRE_LOGIN_10054);
-    verdict = phrase::agreed(connection, verdict);
+    verdict = phrase::device_in_path(case, phrase::agreed(connection, verdict));
     for defect in certificate::defects(connection) {
         verdict =
             verdict.candidate("certificate-rejected-by-client", format!("the certificate is also {defect}"));

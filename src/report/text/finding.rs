@@ -14,6 +14,9 @@ const CLIENTS: usize = 4;
 /// Instances of the same cause whose connections are named.
 const EXEMPLARS: usize = 5;
 
+/// The rule of what nothing decides.
+const UNDECIDED: &str = "closed-after-client-hello";
+
 /// Writes a finding.
 pub(super) fn finding(page: &mut Page<'_>, analysis: &Analysis, finding: &Finding) {
     if finding.severity == Severity::Info {
@@ -182,7 +185,12 @@ fn considered(page: &mut Page<'_>, finding: &Finding) {
         );
     }
     for (index, candidate) in finding.candidates.iter().enumerate() {
-        let label = if index == 0 { "also fits" } else { "" };
+        // Where nothing decides, these are all there is.
+        let label = match index {
+            0 if finding.slug == UNDECIDED => "fits",
+            0 => "also fits",
+            _ => "",
+        };
         page.hanging_row(
             label,
             &format!("{}: {}", cause(candidate.slug), candidate.because),

@@ -121,7 +121,7 @@ fn a_policy_that_meets_the_offer_rules_both_out() {
             (R1, "by the policy file sql1.txt the server allows TLS 1.2 as well"),
             (R2, "by the policy file sql1.txt the server allows ECDHE_RSA_WITH_AES_256_GCM_SHA384 as well"),
             ("strict-tls-required", "the server answered PRELOGIN in clear"),
-            ("reset-by-middlebox", "the closing packet has TTL 128, as the server's other packets have"),
+            ("reset-by-middlebox", "the FIN has TTL 128, as the server's other packets have"),
         ]
     );
     assert_eq!(verdict.compared.unwrap().common.suites, Some(vec![ECDHE_GCM]));
