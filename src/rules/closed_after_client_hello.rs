@@ -18,8 +18,14 @@ declare_rule! {
     /// accepts elsewhere in the capture, or by a policy that the user brought. The report names every cause that fits, and those that the capture excludes.
     ///
     /// ## What to do
-    /// Look at the Schannel events of that second on the server, capture a login that succeeds to the same
-    /// server as well, or scan it: `nmap -p 1433 --script ssl-enum-ciphers SERVER`.
+    /// - Look at the Schannel events of that minute on the server. Windows logs errors alone unless `EventLogging` under
+    ///   `HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL` says more (7 is all; it takes effect when
+    ///   Windows has restarted).
+    /// - Let the server's list decide: `(Get-TlsCipherSuite).Name | Set-Content suites.txt` there, then
+    ///   `--server-policy suites.txt`.
+    /// - Scan it: `nmap -p 1433 --script ssl-enum-ciphers SERVER` wraps TLS in TDS as drivers do, on another port with
+    ///   `-sV`. It lists versions and suites, and nothing of groups, signature algorithms or TDS 8.0.
+    /// - Capture a login that succeeds to the same server as well: what it accepts decides the rest.
     pub(super) static RULE = {
         code: "T301", slug: "closed-after-client-hello", title: "Server closed right after ClientHello",
         since: "0.1.0", severity: Error, rank: Generic, check: Connection(check),

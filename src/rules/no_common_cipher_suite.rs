@@ -22,8 +22,10 @@ declare_rule! {
     /// version and a certificate that it can be used with.
     ///
     /// ## What to do
-    /// Compare the two lists (registry key `...\Cryptography\Configuration\Local\SSL\00010002`, value
-    /// `Functions`) and enable a common suite on one side.
+    /// Compare the two lists, and enable a common suite on one side; the finding names suites for either. On Windows
+    /// Server 2016 and newer `(Get-TlsCipherSuite).Name` prints the list, before that
+    /// `(Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002').Functions`
+    /// does. Where group policy sets SSL Cipher Suite Order, its list goes before it, and is the one to change.
     pub(super) static RULE = {
         code: "R2", slug: "no-common-cipher-suite", title: "No cipher suite in common", since: "0.1.0",
         severity: Error, rank: Specific, check: Connection(check),

@@ -317,3 +317,59 @@ pub(super) fn footer(page: &mut Page<'_>, analysis: &Analysis) {
         Paint::Bold,
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::report::text::{Style, write};
+    use crate::rules::tests::server::Server;
+
+    /// The report of a server with so many health checks from each source.
+    fn checked(counts: &[u64]) -> String {
+        let server = Server::unknown().with(|server| {
+            let sources = (1..).map(|last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)));
+            server.probes = sources.zip(counts.iter().copied()).collect();
+        });
+        let capture = CaptureFacts { packets: 1, ..CaptureFacts::default() };
+        let analysis =
+            Analysis { captures: vec![capture], servers: vec![server.facts], ..Analysis::default() };
+        let mut out = Vec::new();
+        write(&analysis, &Style { width: Some(140), ..Style::default() }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_source_of_health_checks_stands_in_the_sentence() {
+        let text = checked(&[2000]);
+        assert!(
+            text.contains("2,000 connections of 10.0.0.1 opened and closed without a byte (health checks)\n"),
+            "{text}"
+        );
+        assert!(!text.contains("10.0.0.1 →"), "{text}");
+    }
+
+    #[test]
+    fn several_sources_have_a_line_each_the_busiest_first() {
+        let text = checked(&[5, 40, 1]);
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains(" → ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "  10.0.0.2 → 10.1.0.10:1433: 40 connections without a byte",
+                "  10.0.0.1 → 10.1.0.10:1433: 5 connections without a byte",
+                "  10.0.0.3 → 10.1.0.10:1433: 1 connection without a byte",
+            ]
+        );
+        assert!(text.contains("46 connections opened and closed"), "{text}");
+        assert!(!text.contains("more source"), "{text}");
+    }
+
+    #[test]
+    fn of_many_sources_the_busiest_are_named_and_the_others_counted() {
+        let text = checked(&[9, 8, 7, 6, 5, 4, 3, 2, 2, 1, 1]);
+        assert_eq!(text.lines().filter(|line| line.contains(" → ")).count(), SOURCES);
+        assert!(text.contains("\n  and 3 more sources with 4 connections\n"), "{text}");
+    }
+}

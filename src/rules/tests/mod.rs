@@ -15,6 +15,7 @@ mod path;
 mod policies;
 mod prelogin;
 mod registry;
+mod remedies;
 pub(crate) mod server;
 mod stalled;
 mod syn;
