@@ -167,7 +167,13 @@ fn an_export_that_meets_the_offer_rules_version_and_suite_out() {
     assert_eq!(finding["code"], "T301");
     let ruled_out: Vec<&str> =
         finding["ruled_out"].as_array().unwrap().iter().map(|out| out["slug"].as_str().unwrap()).collect();
-    assert_eq!(ruled_out, ["no-common-tls-version", "no-common-cipher-suite"]);
+    assert_eq!(
+        ruled_out,
+        ["no-common-tls-version", "no-common-cipher-suite", "strict-tls-required", "reset-by-middlebox"]
+    );
+    let steps = finding["remedy"].as_array().unwrap().iter();
+    let asked_again = |step: &serde_json::Value| step["text"].as_str().unwrap().contains("--server-policy");
+    assert!(!steps.into_iter().any(asked_again), "{finding}");
 }
 
 #[test]

@@ -54,8 +54,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     } else {
         "ClientHello"
     };
-    // What the server was seen to accept says more than what it may.
-    let open = !(matches!(refusal.versions(), Meets::Yes(_)) && matches!(refusal.suites(), Meets::Yes(_)));
+    // What the server was seen to accept, or is said to, says more than what one like it may.
+    let versions_fit = matches!(refusal.versions(), Meets::Yes(_)) || refusal.versions_allowed().is_some();
+    let suites_fit = matches!(refusal.suites(), Meets::Yes(_)) || refusal.suites_allowed().is_some();
+    let open = !(versions_fit && suites_fit);
     let releases =
         refusal.releases(false).filter(|_| open).map_or_else(String::new, |releases| format!(" {releases}"));
     let detail = format!(

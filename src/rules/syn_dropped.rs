@@ -32,6 +32,8 @@ declare_rule! {
 const WINDOWS: usize = 4;
 /// SYNs in one second that can fill a listen queue, which holds about 200 in Windows.
 const BURST: u64 = 200;
+/// A server that is not busy answers PRELOGIN within milliseconds.
+const SLOW: i64 = 1_000_000_000;
 /// No packet shows what is in the queue.
 const BACKLOG: &str = "listen-queue-full";
 /// A restart looks like a listener that is busy.
@@ -59,7 +61,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         Some(reset) => who_refused(case, reset, near, verdict),
         None => where_lost(case, syn, near, verdict),
     };
-    let verdict = interruption(case, syn, near, queue(case, syn, refused.is_some(), verdict));
+    let verdict = interruption(case, syn, queue(case, syn, refused.is_some(), verdict));
     let verdict = steps(case, refused.is_some(), pool, verdict);
     Some(verdict.group(match (refused, foreign) {
         (Some(_), true) => "refused by another machine",
@@ -73,6 +75,12 @@ fn detail(case: &Case<'_>, refused: Option<&ResetFact>, pool: Option<bool>) -> S
         Some(_) => "refused with RST".to_owned(),
         None => format!("never answered ({})", phrase::tries(case.connection.tcp.syns)),
     };
+    let slowest = case.connection.tcp.syn.and_then(|syn| {
+        around(case, syn).filter_map(|window| window.prelogin.slowest).map(|(took, _)| took).max()
+    });
+    let slow = slowest.filter(|took| *took >= SLOW).map_or_else(String::new, |took| {
+        format!(" It also takes up to {} to answer PRELOGIN: it is busy.", duration(took))
+    });
     let version = match pool {
         Some(false) => {
             " In this version (2017 or older) few threads accept all logins, and when other work keeps them busy new \
@@ -85,7 +93,7 @@ fn detail(case: &Case<'_>, refused: Option<&ResetFact>, pool: Option<bool>) -> S
         None => "",
     };
     format!(
-        "SYNs to {} are {what} while the same listener accepts others within 30 s.{version}",
+        "SYNs to {} are {what} while the same listener accepts others within 30 s.{slow}{version}",
         phrase::server_name(case.server)
     )
 }
@@ -115,30 +123,34 @@ fn queue(case: &Case<'_>, syn: Moment, refused: bool, verdict: Verdict) -> Verdi
     verdict.candidate(BACKLOG, because)
 }
 
-/// A restart or failover of the service: for a while nobody is accepted.
-fn interruption(case: &Case<'_>, syn: Moment, near: Moment, verdict: Verdict) -> Verdict {
-    let mixed = around(case, syn).find(|window| window.failed() > 0 && window.accepted > 0);
-    if let Some(at) = mixed.and_then(|window| window.first_accepted) {
-        return verdict.rules_out(
-            RESTART,
-            "it accepts others in the same second as it fails these",
-            Some(at),
-        );
-    }
+/// A restart or failover of the service: for a while nobody is accepted, and what was open is closed.
+fn interruption(case: &Case<'_>, syn: Moment, verdict: Verdict) -> Verdict {
     let failing: Vec<&LoadWindow> = around(case, syn).filter(|window| window.failed() > 0).collect();
     let (Some(first), Some(last)) = (failing.first(), failing.last()) else { return verdict };
+    // It may end or come back in the middle of the first and the last of them.
     let between = around(case, syn)
-        .any(|window| window.accepted > 0 && first.start < window.start && window.start < last.start);
-    if between {
-        return verdict.rules_out(RESTART, "it accepts others in between", Some(near));
+        .filter(|window| first.start < window.start && window.start < last.start)
+        .find_map(|window| window.first_accepted);
+    if between.is_some() {
+        return verdict.rules_out(RESTART, "it accepts others in between", between);
     }
-    verdict.candidate(
-        RESTART,
-        format!(
-            "nobody was accepted from {}: SQL Server may have been restarted or failed over then",
-            phrase::span(first.start, last.end())
-        ),
-    )
+    let span = phrase::span(first.start, last.end());
+    let mixed = [first, last].iter().any(|window| window.accepted > 0);
+    // Nobody was accepted since, so these are older.
+    if !mixed && last.open > 0 {
+        let open = phrase::count_of(last.open, "connection stays", "connections stay");
+        return verdict.rules_out(
+            RESTART,
+            format!("{open} open through it: a restart closes all"),
+            last.first_failed,
+        );
+    }
+    let nobody = if mixed {
+        format!("SQL Server may have been restarted or failed over within {span}")
+    } else {
+        format!("nobody was accepted from {span}: SQL Server may have been restarted or failed over then")
+    };
+    verdict.candidate(RESTART, nobody)
 }
 
 fn steps(case: &Case<'_>, refused: bool, pool: Option<bool>, verdict: Verdict) -> Verdict {

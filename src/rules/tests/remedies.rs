@@ -291,13 +291,35 @@ fn a_restart_fits_where_nobody_is_accepted_and_a_full_queue_where_many_come() {
         "nobody was accepted from 02:14:01 to 02:14:03 UTC: SQL Server may have been restarted or failed over then"
     );
     assert!(because(&gap, "listen-queue-full").unwrap().contains("with only 4 SYNs in the busiest second"));
+    // It may have come back within that second.
     let mixed = with(vec![second(1, 150, 250)]);
-    assert!(out(&mixed) && because(&mixed, "service-restart").is_none());
+    assert_eq!(
+        because(&mixed, "service-restart").unwrap(),
+        "SQL Server may have been restarted or failed over within 02:14:01 to 02:14:02 UTC"
+    );
     assert!(
         because(&mixed, "listen-queue-full").unwrap().ends_with("400 SYNs in the busiest second can fill it")
     );
+    let busy = with(vec![second(1, 150, 250), second(2, 90, 40), second(3, 120, 30)]);
+    assert!(out(&busy) && because(&busy, "service-restart").is_none());
+    let open = LoadWindow { open: 12, ..second(2, 0, 2) };
+    let survived = with(vec![second(0, 4, 0), second(1, 0, 3), open]);
+    let kept = survived.ruled_out.iter().find(|out| out.slug == "service-restart").unwrap();
+    assert_eq!(kept.because, "12 connections stay open through it: a restart closes all");
     let between = with(vec![second(1, 0, 3), second(2, 5, 0), second(3, 0, 2)]);
     assert!(out(&between));
+}
+
+#[test]
+fn a_listener_that_answers_late_is_said_to_be_busy() {
+    let detail = |took: i64| {
+        let mut window = second(1, 2, 3);
+        window.prelogin.note(took, moment(72, 2));
+        let server = Server::unknown().accepted_at(25).with(|server| server.load = vec![window]);
+        said("syn-dropped", Connection::syn().reset(Side::Server), server).detail
+    };
+    assert!(detail(11 * SECOND).contains("It also takes up to 11.0 s to answer PRELOGIN: it is busy."));
+    assert!(!detail(20 * MS).contains("busy"), "{}", detail(20 * MS));
 }
 
 #[test]
