@@ -130,7 +130,7 @@ fn detail(rate: &DheRate, of: &str) -> String {
         Some(whose) if !rate.expected_inside => format!(
             "{count} died after the client's key exchange: every one whose {whose} begins with a zero byte or is sent short, \
              and no other. One end gets such numbers wrong. {share} is not what leading zeros of the shared secret alone \
-             predict, {expected}: here the public values are it."
+             predict, {expected}: here the public values are what goes wrong."
         ),
         _ => {
             let verb = if rate.expected_inside {

@@ -65,13 +65,19 @@ fn decided(
     let offered = &refusal.hello.offer.cipher_suites;
     let shown = shown(refusal);
     let count = phrase::count(offered.len(), "suite");
+    let (them, found) = if offered.len() == 1 {
+        ("it", "the server found it not good enough")
+    } else {
+        ("them", "the server found none of them good enough")
+    };
+    let chosen = refusal.server.accepts.suites.len();
+    let which =
+        if chosen == 1 { "which the client does not offer" } else { "none of which the client offers" };
     let said = allowed.map(|allowed| allowed.suites);
     Some(match (refusal.alert_code(), refusal.suites()) {
         (Some(INSUFFICIENT_SECURITY), _) => (
             if versions_apart { Confidence::Likely } else { Confidence::Certain },
-            format!(
-                "The client offers {count} ({shown}); the server found none of them good enough (alert 71, insufficient_security)."
-            ),
+            format!("The client offers {count} ({shown}); {found} (alert 71, insufficient_security)."),
             DecidedBy::Alert,
         ),
         (None | Some(HANDSHAKE_FAILURE), _) if refusal.suites_forbidden(allowed).is_some() => {
@@ -83,8 +89,7 @@ fn decided(
         (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) if said != Some(Said::Meets(Basis::File)) => (
             Confidence::Likely,
             format!(
-                "The client offers {count} ({shown}); this server was only ever seen to choose {} ({}), which is not among \
-                 them.",
+                "The client offers {count} ({shown}); this server was only ever seen to choose {} ({}), {which}.",
                 refusal.accepted_suites(),
                 refusal.seen_in()
             ),
@@ -94,7 +99,7 @@ fn decided(
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
-                "The client offers {count} ({shown}); the server refused them with alert 40 (handshake_failure), as one does \
+                "The client offers {count} ({shown}); the server refused {them} with alert 40 (handshake_failure), as one does \
                  that can use none."
             ),
             DecidedBy::Alert,

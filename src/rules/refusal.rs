@@ -166,7 +166,7 @@ impl<'a> Refusal<'a> {
                     .to_owned()
             }
             (true, false) => format!(
-                "Windows Server {some} with default settings accepts this offer only with an ECDSA certificate; SQL Server's own \
+                "Windows Server {some} with default settings would accept this offer only with an ECDSA certificate; SQL Server's own \
                  is RSA."
             ),
             (false, true) => {

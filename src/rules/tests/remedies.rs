@@ -228,7 +228,7 @@ fn short_values_come_first_where_the_rate_does_not_fit() {
         "20 of 40 TLS_DHE handshakes of 10.1.0.77 with this server died after the client's key exchange: every one whose \
          public value begins with a zero byte or is sent short, and no other. One end gets such numbers wrong. 50.0 % (95 % \
          interval 33.8 to 66.2 %) is not what leading zeros of the shared secret alone predict, 0.39 % (1 in 256): here the \
-         public values are it."
+         public values are what goes wrong."
     );
 }
 
