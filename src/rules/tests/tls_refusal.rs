@@ -436,3 +436,15 @@ fn the_frame_that_taught_what_the_server_takes_is_quoted() {
     assert!(verdict.evidence.iter().any(|line| line.moment.at.frame == 11), "{verdict:#?}");
     assert_eq!(verdict.ruled_out[0].at.unwrap().frame, 11);
 }
+
+#[test]
+fn a_large_hello_that_was_refused_is_not_said_to_be_unanswered() {
+    let offer = || Offer { key_shares: vec![NamedGroup::X25519_MLKEM768], ..modern() };
+    let large = || Connection::answered().client_hello_of(offer(), 1750);
+    let detail = |connection| {
+        silent("client-hello-intolerance", "", connection, Server::modern()).ask().unwrap().detail
+    };
+    assert!(detail(large().reset(Side::Server)).contains("was answered by RST"));
+    assert!(detail(large().fin(Side::Server)).contains("was answered by FIN"));
+    assert!(detail(large().pause(15 * SECOND).fin(Side::Client)).contains("was never answered"));
+}
