@@ -135,7 +135,7 @@ fn a_policy_file_decides_exactly() {
     let finding = finding(&analyze(&["--format", "json", "--server-policy", policy]));
     assert_eq!((finding["code"].as_str(), finding["confidence"].as_str()), (Some("R2"), Some("certain")));
     let detail = finding["detail"].as_str().unwrap();
-    assert!(detail.contains(&format!("Decided by the policy file {policy}.")), "{detail}");
+    assert!(detail.contains(&format!("by the policy file {policy} the server allows")), "{detail}");
     let compared = &finding["compared"];
     assert_eq!(compared["offered"]["suites"][0], "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
     assert_eq!(compared["offered"]["versions"][0], "TLS 1.2");
@@ -167,7 +167,13 @@ fn an_export_that_meets_the_offer_rules_version_and_suite_out() {
     assert_eq!(finding["code"], "T301");
     let ruled_out: Vec<&str> =
         finding["ruled_out"].as_array().unwrap().iter().map(|out| out["slug"].as_str().unwrap()).collect();
-    assert_eq!(ruled_out, ["no-common-tls-version", "no-common-cipher-suite", "reset-by-middlebox"]);
+    assert_eq!(
+        ruled_out,
+        ["no-common-tls-version", "no-common-cipher-suite", "strict-tls-required", "reset-by-middlebox"]
+    );
+    let steps = finding["remedy"].as_array().unwrap().iter();
+    let asked_again = |step: &serde_json::Value| step["text"].as_str().unwrap().contains("--server-policy");
+    assert!(!steps.into_iter().any(asked_again), "{finding}");
 }
 
 #[test]

@@ -56,12 +56,69 @@ fn reports_read_as_reviewed() {
     }
 }
 
+/// The commands of all remedies, line by line.
+fn commands(analysis: &Analysis) -> Vec<String> {
+    let steps = analysis.findings.iter().flat_map(|finding| &finding.remedy);
+    steps.filter_map(|step| step.command.as_deref()).flat_map(str::lines).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_stands_unbroken_on_a_line_of_its_own() {
+    let mut seen = 0;
+    for width in [40, 60, 80, 140] {
+        for name in SHOWN {
+            let analysis = analyze(&[name]);
+            let report = text(&analysis, &Style { width: Some(width), ..Style::default() });
+            let lines: Vec<&str> = report.lines().map(str::trim).collect();
+            // The hazard's remedy is said once, with the fault's.
+            for command in commands(&analysis) {
+                assert!(lines.contains(&command.as_str()), "{name} at {width}: {command}\n{report}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn a_remedy_that_stands_above_for_the_same_server_is_not_said_again() {
+    let report = text(&analyze(&["r5-leading-zero.pcapng.gz"]), &Style::default());
+    assert_eq!(report.matches("Disable-TlsCipherSuite").count(), 1, "{report}");
+    let (_, hazard) = report.split_once("R3  TLS_DHE is negotiated").unwrap();
+    assert!(hazard.contains("do        as for R5 of this server, above\n"), "{report}");
+    let alone = text(&analyze(&["ok-dhe.pcap"]), &Style::default());
+    assert_eq!(alone.matches("Disable-TlsCipherSuite").count(), 1, "{alone}");
+}
+
+#[test]
+fn a_cause_that_has_a_rule_is_named_as_the_rule_command_takes_it() {
+    let mut named = 0;
+    for name in SHOWN {
+        let analysis = analyze(&[name]);
+        let report = text(&analysis, &Style { width: Some(140), ..Style::default() });
+        for finding in analysis.findings.iter().filter(|finding| finding.severity == Severity::Error) {
+            let candidates = finding.candidates.iter().map(|candidate| candidate.slug);
+            for slug in finding.ruled_out.iter().map(|out| out.slug).chain(candidates) {
+                let Some(rule) = tdscope::rules::find(slug) else { continue };
+                assert!(report.contains(&format!(" {} {slug}: ", rule.code)), "{name}: {slug}\n{report}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
 #[test]
 fn no_line_is_wider_than_the_terminal_but_for_words_that_are() {
     for width in [60, 80, 120] {
         let style = Style { width: Some(width), ..Style::default() };
         for name in SHOWN {
-            for line in text(&analyze(&[name]), &style).lines() {
+            let analysis = analyze(&[name]);
+            let commands = commands(&analysis);
+            for line in text(&analysis, &style).lines() {
+                if commands.iter().any(|command| command == line.trim()) {
+                    continue; // the terminal wraps it, and what is copied stays whole
+                }
                 // Only a long word (a registry path, say) may stick out: it is not broken.
                 let last = line.rsplit(' ').next().map_or(0, |word| word.chars().count());
                 assert!(line.chars().count() <= width || last >= 20, "{name} at {width}: {line}");

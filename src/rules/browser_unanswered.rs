@@ -1,5 +1,5 @@
 use super::phrase;
-use crate::rules::{CaptureCase, Confidence, Evidence, Note, Severity, Verdict, declare_rule};
+use crate::rules::{CaptureCase, Confidence, Evidence, Note, Severity, Step, Verdict, declare_rule};
 
 declare_rule! {
     /// ## What it means
@@ -44,7 +44,7 @@ fn check(case: &CaptureCase<'_>) -> Vec<Note> {
         .evidence(answered.map(|at| Evidence::new(at, "server", if lookup.instance_missing { "answer without it" } else { "ICMP error" })))
         .step("Start the SQL Server Browser service on the server, and allow UDP 1434 in the firewalls between.")
         .step("Or do without it: give the instance a fixed port and connect to tcp:SERVER,PORT.")
-        .step("Check the instance name: Get-Service 'MSSQL$*' on the server lists them.");
+        .step(Step::new(format!("Check the instance name; on {}:", lookup.server.ip)).command("Get-Service 'MSSQL$*'"));
         notes.push(Note {
             verdict,
             severity: Severity::Error,

@@ -65,7 +65,7 @@ pub(super) fn defects(connection: &ConnectionFacts) -> Vec<String> {
             .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
     };
     if leaf.not_after < now {
-        found.push(format!("expired since {}", day(leaf.not_after)));
+        found.push(format!("out of date since {}", day(leaf.not_after)));
     }
     if leaf.not_before > now {
         found.push(format!("not valid before {}", day(leaf.not_before)));

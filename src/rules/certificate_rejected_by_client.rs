@@ -1,7 +1,7 @@
 use super::certificate;
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{EndedHow, Phase, Side};
-use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Evidence, Step, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
 
 declare_rule! {
@@ -95,10 +95,18 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         ),
         None => verdict,
     };
+    // To trust the issuer helps only where the issuer or the name is the matter.
+    let trust = defects.is_empty()
+        || defects.iter().any(|defect| defect.contains("self-") || defect.contains("issued for"));
+    let trust = trust.then(|| {
+        Step::new(
+            "Or make this client trust it: import the issuer; with ODBC 18 and later HostNameInCertificate when the name differs.",
+        )
+    });
     Some(
         verdict
             .step("Install a certificate from an authority that the clients trust, issued for the name in the connection string, and select it in SQL Server Configuration Manager.")
-            .step("Or make this client trust it: import the issuer; with ODBC 18 and later HostNameInCertificate when the name differs.")
+            .steps(trust)
             .step("As a stop-gap, on a network that you trust: TrustServerCertificate=yes (encryption stays on, the identity is not checked).")
             .group(format!("{alert:?} {defects:?} {:?}", connection.ended.how)),
     )

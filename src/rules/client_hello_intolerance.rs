@@ -1,6 +1,6 @@
 use super::phrase::{self, PRE_LOGIN_10054, TIMEOUT};
 use super::refusal::{Meets, Refusal};
-use crate::facts::{Owing, Phase, Side};
+use crate::facts::{EndedHow, Owing, Phase, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 use crate::tls::NamedGroup;
 
@@ -53,14 +53,20 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     });
     let post_quantum = hello.offer.key_shares.contains(&NamedGroup::X25519_MLKEM768);
     let why = if post_quantum { ", which carries a post-quantum key share," } else { "" };
+    let met = match connection.ended.how {
+        _ if silent => "was never answered".to_owned(),
+        EndedHow::Reset => "was answered by RST".to_owned(),
+        EndedHow::Fin => "was answered by FIN".to_owned(),
+        _ => format!("was not taken: the server {}", phrase::ended_how(connection)),
+    };
     Some(
         Verdict::new(
             Confidence::Possible,
             format!(
-                "The ClientHello of {} bytes{why} is not answered, while this server answers {}, all shorter: something may \
+                "The ClientHello of {} bytes{why} {met}, while this server answers {}: something may \
                  not take a ClientHello of several segments.",
                 hello.len,
-                phrase::count(usize::try_from(accepted).unwrap_or(usize::MAX), "other ClientHello")
+                phrase::count_of(accepted, "other ClientHello, a shorter one", "other ClientHellos, all shorter")
             ),
         )
         .application(if silent { TIMEOUT } else { PRE_LOGIN_10054 })

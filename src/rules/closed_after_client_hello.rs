@@ -1,6 +1,9 @@
 use super::allowed::Allowed;
 use super::phrase::{self, PRE_LOGIN_10054};
-use super::refusal::{Meets, Refusal, highest};
+use super::refusal::{Meets, Refusal, highest, offers_version};
+use super::remedy;
+use crate::facts::{Moment, Side};
+use crate::reference::supports_tls12;
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
 
@@ -15,8 +18,14 @@ declare_rule! {
     /// accepts elsewhere in the capture, or by a policy that the user brought. The report names every cause that fits, and those that the capture excludes.
     ///
     /// ## What to do
-    /// Look at the Schannel events of that second on the server, capture a login that succeeds to the same
-    /// server as well, or scan it: `nmap -p 1433 --script ssl-enum-ciphers SERVER`.
+    /// - Look at the Schannel events of that minute on the server. Windows logs errors alone unless `EventLogging` under
+    ///   `HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL` says more (7 is all; it takes effect when
+    ///   Windows has restarted).
+    /// - Let the server's list decide: `(Get-TlsCipherSuite).Name | Set-Content suites.txt` there, then
+    ///   `--server-policy suites.txt`.
+    /// - Scan it: `nmap -p 1433 --script ssl-enum-ciphers SERVER` wraps TLS in TDS as drivers do, on another port with
+    ///   `-sV`. It lists versions and suites, and nothing of groups, signature algorithms or TDS 8.0.
+    /// - Capture a login that succeeds to the same server as well: what it accepts decides the rest.
     pub(super) static RULE = {
         code: "T301", slug: "closed-after-client-hello", title: "Server closed right after ClientHello",
         since: "0.1.0", severity: Error, rank: Generic, check: Connection(check),
@@ -45,35 +54,50 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     } else {
         "ClientHello"
     };
-    let releases = refusal.releases().map_or_else(String::new, |releases| format!(" {releases}"));
+    // What the server was seen to accept, or is said to, says more than what one like it may.
+    let versions_fit = matches!(refusal.versions(), Meets::Yes(_)) || refusal.versions_allowed().is_some();
+    let suites_fit = matches!(refusal.suites(), Meets::Yes(_)) || refusal.suites_allowed().is_some();
+    let open = !(versions_fit && suites_fit);
+    let releases =
+        refusal.releases(false).filter(|_| open).map_or_else(String::new, |releases| format!(" {releases}"));
     let detail = format!(
-        "The server {how} right after {after}. {alert}, and {context}. What fits is listed below.{releases}"
+        "The server {how} right after {after}. {alert}, and {context}.{releases} What fits is listed below."
     );
     let allowed = Allowed::of(&refusal);
     let allowed = allowed.as_ref();
+    let answered = connection.tds.response.as_ref().map(|response| response.moment);
     let confidence = if refusal.alert.is_some() { Confidence::Likely } else { Confidence::Possible };
     let verdict = Verdict::new(confidence, detail)
         .application(PRE_LOGIN_10054)
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::ending(connection, Some(refusal.hello.moment)));
-    let verdict = candidates(case, &refusal, allowed, excluded(&refusal, verdict));
-    Some(
-        refusal
-            .compared(allowed, verdict)
-            .step(phrase::schannel_events(
-                connection,
-                "36874 (no suite), 36871 (version), 36869/36870 (certificate key), 36888 (alert sent)",
-            ))
-            .step(format!(
-                "From any machine: nmap -p {} --script ssl-enum-ciphers {}, and compare with the offer above.",
-                connection.server.port, connection.server.ip
-            ))
-            .step("Capture again with a login in it that succeeds: what the server accepts decides the rest.")
-            .group(refusal.group(connection)),
-    )
+    let verdict = candidates(case, &refusal, allowed, excluded(&refusal, answered, verdict));
+    let verdict = refusal.compared(allowed, verdict).group(refusal.group(connection));
+    Some(how_to_decide(case, &refusal, open, verdict))
 }
 
-fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
+/// What is to be looked at; the lists only where they are open.
+fn how_to_decide(case: &Case<'_>, refusal: &Refusal<'_>, open: bool, verdict: Verdict) -> Verdict {
+    let connection = case.connection;
+    let events = if open {
+        "36874 (no suite), 36871 (version), 36869 or 36870 (certificate key), 36888 (alert sent)"
+    } else {
+        "36869, 36870 or 36871 (certificate key), 36888 (alert sent)"
+    };
+    let verdict =
+        verdict.step(remedy::schannel_events(connection, Side::Server, events)).step(remedy::more_events());
+    if !open {
+        return verdict
+            .step("Read the SQL Server error log of that second: 17830 names the step and the operating system's error.")
+            .step(remedy::capture_again(connection.server));
+    }
+    verdict
+        .step(remedy::server_list(connection.server))
+        .step(remedy::scan(connection.server, refusal.strict))
+        .step(remedy::capture_again(connection.server))
+}
+
+fn excluded(refusal: &Refusal<'_>, answered: Option<Moment>, verdict: Verdict) -> Verdict {
     let verdict = match refusal.versions() {
         Meets::Yes(at) => verdict.rules_out(
             "no-common-tls-version",
@@ -96,13 +120,44 @@ fn excluded(refusal: &Refusal<'_>, verdict: Verdict) -> Verdict {
             None => verdict,
         },
     };
-    match refusal.groups() {
+    let verdict = match refusal.groups() {
         Meets::Yes(at) => verdict.rules_out(
             "no-common-group",
             "a group offered is used by this server in another login",
             Some(at),
         ),
         _ => verdict,
+    };
+    match answered {
+        Some(at) => {
+            verdict.rules_out("strict-tls-required", "the server answered PRELOGIN in clear", Some(at))
+        }
+        None => verdict,
+    }
+}
+
+/// Why a server may refuse the versions that are offered.
+fn versions_refused(refusal: &Refusal<'_>) -> String {
+    let offer = &refusal.hello.offer;
+    let Some(newest) = highest(offer) else { return "offers no version".to_owned() };
+    let offers_12 = offers_version(offer, ProtocolVersion::TLS12);
+    let speaks_12 = refusal.server.build.and_then(|(build, _)| supports_tls12(build));
+    if newest < ProtocolVersion::TLS12 {
+        return format!("offers at most {newest}: a hardened server refuses that");
+    }
+    if !offers_12 {
+        return "offers nothing older than TLS 1.3, which no SQL Server before 2022 speaks, and later ones in TDS 8.0 alone"
+            .to_owned();
+    }
+    let until = if newest > ProtocolVersion::TLS12 && !refusal.strict {
+        format!("offers up to {newest}, of which TLS 1.2 is what SQL Server takes before TDS 8.0")
+    } else {
+        format!("offers {newest}")
+    };
+    match speaks_12 {
+        Some(true) => format!("{until}: this build speaks it, so only if Windows has it disabled"),
+        Some(false) => format!("{until}: this build does not speak it"),
+        None => format!("{until}: only a server where it is missing or disabled refuses that"),
     }
 }
 
@@ -117,7 +172,7 @@ fn candidates(
     if refusal.strict {
         verdict = verdict.candidate(
             "strict-tls-not-supported",
-            "the client speaks TLS first (TDS 8.0); a server older than SQL Server 2022 closes on that",
+            "the client speaks TLS first (TDS 8.0, Encrypt=Strict); a server older than SQL Server 2022 closes on that",
         );
     }
     if refusal.suites() == Meets::Unknown && refusal.suites_allowed().is_none() {
@@ -128,29 +183,20 @@ fn candidates(
         verdict = verdict.candidate("no-common-cipher-suite", because);
     }
     if refusal.versions() == Meets::Unknown && refusal.versions_allowed().is_none() {
-        let newest = highest(offer).map_or_else(|| "no version".to_owned(), |version| version.to_string());
-        let tls13_only =
-            offer.versions_listed && offer.versions.iter().all(|version| *version >= ProtocolVersion::TLS13);
-        let because = if tls13_only {
-            "offers nothing older than TLS 1.3, which no SQL Server before 2022 speaks".to_owned()
-        } else if highest(offer) >= Some(ProtocolVersion::TLS12) {
-            format!("offers up to {newest}: only a server without TLS 1.2 refuses that")
-        } else {
-            format!("offers at most {newest}: a hardened server refuses that")
-        };
-        verdict = verdict.candidate("no-common-tls-version", because);
+        verdict = verdict.candidate("no-common-tls-version", versions_refused(refusal));
     }
     let foreign =
         allowed.zip(offer.groups.as_ref()).and_then(|(allowed, groups)| allowed.foreign_groups(groups));
     if let Some(groups) = foreign.filter(|_| refusal.groups() == Meets::Unknown) {
         let because =
-            format!("the server's ECDHE suites are bound to {groups}, which the client does not offer");
+            format!("the server's ECDHE suites are bound to {groups}; the client offers none of these");
         verdict = verdict.candidate("no-common-group", because);
     }
     if !matches!(refusal.signatures(), Meets::Yes(_)) {
         let because = match &offer.signature_algorithms {
             None => {
-                "the client sends no signature_algorithms: Schannel then assumes SHA-1 and refuses its own certificate"
+                "the client sends no signature_algorithms: Schannel then takes it for SHA-1 alone, which its certificate is not \
+                 signed with"
             }
             Some(_) => {
                 "the server's certificate may be signed with a hash that the client does not offer (SHA-512, SHA-224, MD5)"
@@ -166,15 +212,11 @@ fn candidates(
         verdict = verdict.candidate(
             "client-hello-intolerance",
             format!(
-                "the ClientHello comes in {1} ({0} bytes)",
+                "the ClientHello of {} bytes comes in {}; some devices and servers take one segment only",
                 refusal.hello.len,
                 phrase::count(usize::try_from(refusal.hello.segments).unwrap_or(usize::MAX), "segment")
             ),
         );
     }
-    let ttl_known = case.connection.tcp.server.ttl_min.is_some();
-    if !ttl_known {
-        verdict = verdict.candidate("reset-by-middlebox", "a device in the path may have ended it");
-    }
-    verdict
+    phrase::device_in_path(case, verdict)
 }

@@ -1,6 +1,6 @@
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{Phase, Side};
-use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Step, Verdict, declare_rule};
 
 declare_rule! {
     /// ## What it means
@@ -48,6 +48,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         "The server's Diffie-Hellman prime has {bits} bits ({limit}); the client {} instead of going on.",
         phrase::ended_how(connection)
     );
+    let server = connection.server.ip;
     Some(
         Verdict::new(confidence, detail)
             .application(PRE_LOGIN_10054)
@@ -55,8 +56,16 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             .evidence(phrase::learnt(key.moment, format!("ServerKeyExchange with a prime of {bits} bits")))
             .evidence(phrase::ending(connection, Some(key.moment)))
             .rules_out("dhe-leading-zero", "it ends before any shared secret is computed", Some(key.moment))
-            .step("Best: disable TLS_DHE suites on the server, so that ECDHE is chosen: Disable-TlsCipherSuite -Name TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 (and the others that begin with TLS_DHE).")
-            .step(r"Or raise the prime on the server: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\KeyExchangeAlgorithms\Diffie-Hellman, ServerMinKeyBitLength = 2048.")
+            .step(
+                Step::new(format!(
+                    "Best: disable the TLS_DHE suites on {server}, so that ECDHE is chosen (where group policy sets SSL Cipher \
+                     Suite Order, change it there):"
+                ))
+                .command("Get-TlsCipherSuite -Name TLS_DHE | ForEach-Object { Disable-TlsCipherSuite -Name $_.Name }"),
+            )
+            .step(Step::new(format!("Or raise the prime on {server}, if it runs Windows, then restart it:")).command(
+                r#"reg add "HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\KeyExchangeAlgorithms\Diffie-Hellman" /v ServerMinKeyBitLength /t REG_DWORD /d 2048 /f"#,
+            ))
             .group(format!("{bits} {alert:?} {:?}", connection.ended.how)),
     )
 }

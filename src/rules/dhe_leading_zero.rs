@@ -1,6 +1,7 @@
 use super::dhe_statistics::{Coincidence, DheRate, DheStatistics, percent};
 use super::phrase::{self, PRE_LOGIN_10054};
-use crate::facts::ConnectionFacts;
+use super::remedy;
+use crate::facts::{ConnectionFacts, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 
 declare_rule! {
@@ -32,17 +33,19 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     }
     let statistics = DheStatistics::around(case.server, connection)?;
     let basis = basis(&statistics)?;
-    let alert = connection
-        .tls
-        .alerts
-        .iter()
-        .any(|alert| alert.description.is_some_and(|description| matches!(description.0, 20 | 51)));
+    let alert = says_bad_mac(connection);
     let several = match basis {
         Basis::Client => statistics.client.failed > 1,
         Basis::Server => statistics.client.is_intermittent(),
     };
     let confidence = if several || alert { Confidence::Likely } else { Confidence::Possible };
-    Some(verdict(connection, statistics, basis, confidence))
+    Some(verdict(case, statistics, basis, confidence))
+}
+
+/// An alert says that what the other end encrypted, or its Finished, was wrong: 20 `bad_record_mac`, 51 `decrypt_error`.
+fn says_bad_mac(connection: &ConnectionFacts) -> bool {
+    let mut alerts = connection.tls.alerts.iter().filter_map(|alert| alert.description);
+    alerts.any(|description| matches!(description.0, 20 | 51))
 }
 
 /// Whose numbers show it.
@@ -80,31 +83,15 @@ fn contradicted(statistics: &DheStatistics) -> bool {
         && server.share > server.expected
 }
 
-fn verdict(
-    connection: &ConnectionFacts,
-    statistics: DheStatistics,
-    basis: Basis,
-    confidence: Confidence,
-) -> Verdict {
+fn verdict(case: &Case<'_>, statistics: DheStatistics, basis: Basis, confidence: Confidence) -> Verdict {
+    let connection = case.connection;
     let DheStatistics { client, server } = &statistics;
     let ip = connection.client.ip;
-    let detail = match basis {
-        Basis::Client => format!(
-            "{} of {} TLS_DHE handshakes of {ip} with this server {}.{}",
-            client.failed,
-            client.handshakes,
-            died(client),
-            short_values(client)
-        ),
-        Basis::Server => format!(
-            "{} of {} TLS_DHE handshakes of {} clients with this server {}.{}",
-            server.failed,
-            server.handshakes,
-            server.clients,
-            died(server),
-            short_values(server)
-        ),
+    let (rate, of) = match basis {
+        Basis::Client => (client, ip.to_string()),
+        Basis::Server => (server, format!("{} clients", server.clients)),
     };
+    let detail = detail(rate, &of);
     let key = connection.tls.client_key.as_ref();
     let line = key.map(|key| {
         let short = if key.public_short { ", begins with a zero byte or is sent short" } else { "" };
@@ -120,50 +107,74 @@ fn verdict(
         .evidence(line)
         .evidence(phrase::ending(connection, key.map(|key| key.moment)))
         .evidence(other_rate(&statistics, basis));
-    let whose = if basis == Basis::Client { client } else { server };
-    let verdict = without_dhe(verdict, whose);
-    let verdict = master_secret(verdict, connection);
+    let verdict = master_secret(without_dhe(verdict, rate), connection);
+    let verdict = same_certificate(rate, connection, phrase::agreed(connection, verdict));
+    let verdict = phrase::device_in_path(case, verdict);
+    let events = if says_bad_mac(connection) { "36888 or 36887 (alert 20 or 51)" } else { "36888" };
     let group = if basis == Basis::Client { ip.to_string() } else { "all clients".to_owned() };
     verdict
-        .step("Patch both ends: Windows Server 2016 needs KB4537806 or KB4540670 (14393.3542) or later; Server 2019, Windows 10 1511 and newer have the fix; 2012 R2 and older never got it.")
-        .step("Or disable the suites on one end: Get-TlsCipherSuite -Name TLS_DHE | ForEach-Object { Disable-TlsCipherSuite -Name $_.Name }.")
-        .step(phrase::schannel_events(connection, "36888 or 36887 (alert 20)"))
+        .steps(remedy::leading_zeros(connection.server))
+        .step(remedy::schannel_events(connection, Side::Server, events))
         .statistics(statistics)
         .group(group)
 }
 
-/// `died after the client's key exchange: 0.40 % (95 % interval 0.21 to 0.70 %), as leading zeros alone predict:
-/// 0.39 % (1 in 256)`.
-fn died(rate: &DheRate) -> String {
-    let verb = if rate.expected_inside {
-        ", as leading zeros alone predict:"
-    } else {
-        "; leading zeros alone predict"
-    };
-    format!(
-        "died after the client's key exchange: {} (95 % interval {}){verb} {} (1 in {:.0})",
-        percent(rate.share),
-        rate.interval(),
-        percent(rate.expected),
-        1.0 / rate.expected.max(f64::MIN_POSITIVE)
-    )
+/// How many died, how often leading zeros alone would make them, and what the public values say. Where exactly those
+/// with a short value died, that is the proof, whatever the rate.
+fn detail(rate: &DheRate, of: &str) -> String {
+    let count = format!("{} of {} TLS_DHE handshakes of {of} with this server", rate.failed, rate.handshakes);
+    let share = format!("{} (95 % interval {})", percent(rate.share), rate.interval());
+    let expected =
+        format!("{} (1 in {:.0})", percent(rate.expected), 1.0 / rate.expected.max(f64::MIN_POSITIVE));
+    match rate.exact() {
+        Some(whose) if !rate.expected_inside => format!(
+            "{count} died after the client's key exchange: every one whose {whose} begins with a zero byte or is sent short, \
+             and no other. One end gets such numbers wrong. {share} is not what leading zeros of the shared secret alone \
+             predict, {expected}: here the public values are what goes wrong."
+        ),
+        _ => {
+            let verb = if rate.expected_inside {
+                ", as leading zeros alone predict:"
+            } else {
+                "; leading zeros alone predict"
+            };
+            format!(
+                "{count} died after the client's key exchange: {share}{verb} {expected}.{}",
+                short_values(rate)
+            )
+        }
+    }
 }
 
 /// How many of those that died, and how many of the others, have a public value that is short.
 fn short_values(rate: &DheRate) -> String {
     const SHORT: &str = "a public value that begins with a zero byte or is sent short";
-    match (rate.coincidence(), rate.exact()) {
-        (Coincidence::Exact, Some(whose)) => format!(
+    if let Some(whose) = rate.exact() {
+        return format!(
             " Every handshake that died, and no other, has a {whose} that begins with a zero byte or is sent short."
+        );
+    }
+    let [dead, alive] = [rate.short_failed, rate.short_healthy];
+    if dead + alive == 0 {
+        return format!(" No handshake has {SHORT}; the secret itself is not on the wire.");
+    }
+    let chance = match rate.coincidence() {
+        Coincidence::Partly => ": more than chance",
+        _ => ": no more than chance, but the secret itself is not on the wire",
+    };
+    format!(" Of those that died {dead}, of the others {alive} have {SHORT}{chance}.")
+}
+
+/// The handshakes that went through show that the certificate is not the matter: a key that cannot be used fails always.
+fn same_certificate(rate: &DheRate, connection: &ConnectionFacts, verdict: Verdict) -> Verdict {
+    let healthy = rate.handshakes.saturating_sub(rate.failed);
+    match &connection.tls.certificate {
+        Some(certificate) if healthy > 0 => verdict.rules_out(
+            "certificate-rejected-by-client",
+            format!("the client went on after it, and {healthy} other handshakes over TLS_DHE went through"),
+            Some(certificate.moment),
         ),
-        (coincidence, _) => {
-            let [dead, alive] = [rate.short_failed, rate.short_healthy];
-            let chance = match coincidence {
-                Coincidence::Partly => ": more than chance",
-                _ => ": no more than chance, but the secret itself is not on the wire",
-            };
-            format!(" Of those that died {dead}, of the others {alive} have {SHORT}{chance}.")
-        }
+        _ => verdict,
     }
 }
 

@@ -1,5 +1,6 @@
 use super::dhe_statistics::{DheStatistics, Standing};
 use super::phrase::{self, PRE_LOGIN_10054};
+use super::remedy;
 use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
 use crate::rules::{Case, Confidence, Severity, Verdict, declare_rule};
 use crate::tls::KeyExchange;
@@ -50,17 +51,16 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         phrase::ended_how(connection)
     );
     Some(
-        steps(
-            Verdict::new(Confidence::Possible, detail)
-                .application(PRE_LOGIN_10054)
-                .evidence(phrase::server_hello(connection))
-                .evidence(phrase::ending(connection, Some(key.moment)))
-                .candidate(
-                    "handshake-closed-by-server",
-                    "the server may have refused the client's key or Finished for another reason",
-                ),
-        )
-        .group(format!("one {:?}", connection.ended.how)),
+        Verdict::new(Confidence::Possible, detail)
+            .application(PRE_LOGIN_10054)
+            .evidence(phrase::server_hello(connection))
+            .evidence(phrase::ending(connection, Some(key.moment)))
+            .candidate(
+                "handshake-closed-by-server",
+                "the server may have refused the client's key or Finished for another reason",
+            )
+            .steps(remedy::leading_zeros(connection.server))
+            .group(format!("one {:?}", connection.ended.how)),
     )
 }
 
@@ -72,22 +72,20 @@ fn warning(connection: &ConnectionFacts) -> Verdict {
         .map_or_else(String::new, |hello| phrase::short_suite(hello.cipher_suite));
     let bits = connection.tls.server_key.as_ref().and_then(|key| key.dh_bits);
     let prime = bits.map_or_else(String::new, |bits| format!(" with a prime of {bits} bits"));
-    steps(
-        Verdict::new(
-            Confidence::Certain,
-            format!(
-                "Logins work over {suite}{prime}. If either end lacks the leading-zero fix, about one in 256 will be \
-                 forcibly closed."
-            ),
-        )
-        .severity(Severity::Warning)
-        .evidence(phrase::server_hello(connection)),
+    let chance = connection.tls.server_key.as_ref().and_then(|key| key.leading_zero_probability);
+    let often = chance.filter(|chance| *chance > 0.0).map_or_else(
+        || "now and then a handshake".to_owned(),
+        |chance| format!("about one handshake in {:.0}", 1.0 / chance),
+    );
+    Verdict::new(
+        Confidence::Certain,
+        format!(
+            "Logins work over {suite}{prime}. If either end lacks the leading-zero fix, {often} over it will be forcibly \
+             closed."
+        ),
     )
+    .severity(Severity::Warning)
+    .evidence(phrase::server_hello(connection))
+    .steps(remedy::leading_zeros(connection.server))
     .group(format!("works {suite} {bits:?}"))
-}
-
-fn steps(verdict: Verdict) -> Verdict {
-    verdict
-        .step("Patch both ends: Windows Server 2016 needs KB4537806 or KB4540670 (14393.3542) or later; Server 2019, Windows 10 1511 and newer have the fix; 2012 R2 and older never got it.")
-        .step("Or disable the suites: Get-TlsCipherSuite -Name TLS_DHE | ForEach-Object { Disable-TlsCipherSuite -Name $_.Name } on one end, or group policy SSL Cipher Suite Order.")
 }

@@ -1,5 +1,5 @@
 use super::phrase::{self, PRE_LOGIN_10054};
-use crate::facts::Phase;
+use crate::facts::{EndedBy, Phase};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
 
@@ -38,7 +38,12 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     Some(
         Verdict::new(
             Confidence::Likely,
-            format!("A session was resumed, the {lacks} lacks the extended master secret, and the handshake died."),
+            format!(
+                "A session was resumed, the {lacks} lacks the extended master secret, and the {} {} before the handshake was \
+                 done.",
+                who(connection.ended.by),
+                phrase::ended_how(connection)
+            ),
         )
         .application(PRE_LOGIN_10054)
         .evidence(phrase::client_hello(connection))
@@ -48,4 +53,12 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         .step("Until then disable session resumption on the other end; DisableClientExtendedMasterSecret and its like are not advised.")
         .group(lacks),
     )
+}
+
+fn who(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::Client => "client",
+        EndedBy::Server => "server",
+        EndedBy::Network | EndedBy::Nobody => "connection",
+    }
 }

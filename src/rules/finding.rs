@@ -66,6 +66,16 @@ pub struct Candidate {
     pub because: String,
 }
 
+/// One step of a remedy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Step {
+    /// What to do, one or two sentences.
+    pub text: String,
+    /// What to run for it, to be pasted as it is; several commands stand on a line each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
 /// Offer and policy side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Compared {
@@ -106,7 +116,7 @@ pub struct Verdict {
     /// Offer and policy side by side, when the user brought one.
     pub compared: Option<Compared>,
     /// What to do, in steps.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Step>,
     /// The numbers behind it, where it rests on numbers.
     pub statistics: Option<DheStatistics>,
     /// Verdicts of the same rule, server and confidence fold together when this is equal too.
@@ -153,7 +163,7 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
     /// What to do, in steps.
-    pub remedy: Vec<String>,
+    pub remedy: Vec<Step>,
     /// The numbers behind it, where it rests on numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<DheStatistics>,
@@ -184,6 +194,33 @@ impl Evidence {
     #[must_use]
     pub fn new(moment: Moment, who: &'static str, text: impl Into<String>) -> Self {
         Self { moment, who, text: text.into() }
+    }
+}
+
+impl Step {
+    /// A step in words.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), command: None }
+    }
+
+    /// With what to run for it: one command, or several on a line each.
+    #[must_use]
+    pub fn command(mut self, command: impl Into<String>) -> Self {
+        self.command = Some(command.into());
+        self
+    }
+}
+
+impl From<&str> for Step {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Step {
+    fn from(text: String) -> Self {
+        Self::new(text)
     }
 }
 
@@ -250,8 +287,15 @@ impl Verdict {
 
     /// One more step of the remedy.
     #[must_use]
-    pub fn step(mut self, step: impl Into<String>) -> Self {
+    pub fn step(mut self, step: impl Into<Step>) -> Self {
         self.remedy.push(step.into());
+        self
+    }
+
+    /// More steps of the remedy.
+    #[must_use]
+    pub fn steps(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.remedy.extend(steps);
         self
     }
 

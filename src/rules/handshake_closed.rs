@@ -2,6 +2,7 @@
 
 use super::dhe_statistics::{DheStatistics, Standing};
 use super::phrase::{self, PRE_LOGIN_10054};
+use super::remedy;
 use crate::facts::{ConnectionFacts, Phase, Side};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 
@@ -60,10 +61,11 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
         .evidence(phrase::client_hello(connection))
         .evidence(phrase::server_hello(connection))
         .evidence(phrase::ending(connection, since));
-    let (verdict, leading_zeros) = leading_zeros(case, verdict);
+    let (verdict, leading_zeros) = leading_zeros(case, phrase::agreed(connection, verdict));
     Some(
         verdict
-            .step(phrase::schannel_events(connection, "36887, 36888 and 36870"))
+            .step(remedy::schannel_events(connection, Side::Server, "36887, 36888 or 36870"))
+            .step(remedy::more_events())
             .step("Read the SQL Server error log at that second: 17830 and 17832 name the step and the operating system's error.")
             .group(format!("{after} {:?} {:?} {leading_zeros}", connection.ended.how, alert.and_then(|alert| alert.description))),
     )
@@ -83,7 +85,7 @@ fn leading_zeros(case: &Case<'_>, verdict: Verdict) -> (Verdict, &'static str) {
         }
         Standing::Open => {
             let because = format!(
-                "a TLS_DHE suite: one handshake in {:.0} fails here when an end lacks the leading-zero fix; too few were seen \
+                "a TLS_DHE suite: one handshake in {:.0} over it fails here when an end lacks the leading-zero fix; too few were seen \
                  to tell ({} of {} died)",
                 1.0 / statistics.client.expected.max(f64::MIN_POSITIVE),
                 statistics.client.failed,
@@ -119,8 +121,9 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
         ""
     };
     let detail = format!(
-        "The client {} after {after}{}.{unusual}",
+        "The client {} after {}{}.{unusual}",
         phrase::ended_how(connection),
+        after.replace("the client's", "its own"),
         alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
     );
     let mut verdict = Verdict::new(Confidence::Likely, detail)

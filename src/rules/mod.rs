@@ -32,8 +32,10 @@ mod prelogin;
 mod provenance;
 mod refusal;
 mod registry;
+mod remedy;
 mod selection;
 mod stalled;
+mod suite_remedy;
 mod syn;
 mod syn_dropped;
 #[cfg(test)]
@@ -42,7 +44,7 @@ mod weak_hash_certificate;
 
 pub use dhe_statistics::{DheRate, DheStatistics};
 pub use finding::{
-    Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Verdict,
+    Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Step, Verdict,
 };
 pub use lookup::{UnknownRule, find, nearest};
 pub use page::{Explanation, HEADINGS};

@@ -1,8 +1,11 @@
 use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
-use super::refusal::{Meets, Refusal, Step};
-use crate::facts::ConnectionFacts;
+use super::refusal::{DecidedBy, Meets, Refusal};
+use super::remedy::{more_events, schannel_events};
+use super::suite_remedy;
+use crate::facts::{ConnectionFacts, Side};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::ProtocolVersion;
 
 declare_rule! {
     /// ## What it means
@@ -19,8 +22,10 @@ declare_rule! {
     /// version and a certificate that it can be used with.
     ///
     /// ## What to do
-    /// Compare the two lists (registry key `...\Cryptography\Configuration\Local\SSL\00010002`, value
-    /// `Functions`) and enable a common suite on one side.
+    /// Compare the two lists, and enable a common suite on one side; the finding names suites for either. On Windows
+    /// Server 2016 and newer `(Get-TlsCipherSuite).Name` prints the list, before that
+    /// `(Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002').Functions`
+    /// does. Where group policy sets SSL Cipher Suite Order, its list goes before it, and is the one to change.
     pub(super) static RULE = {
         code: "R2", slug: "no-common-cipher-suite", title: "No cipher suite in common", since: "0.1.0",
         severity: Error, rank: Specific, check: Connection(check),
@@ -45,10 +50,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let (confidence, detail, step) = decided(&refusal, allowed, versions_apart)?;
-    let verdict = Verdict::new(confidence, refusal.told(&detail, step, allowed)).application(PRE_LOGIN_10054);
+    let verdict = Verdict::new(confidence, refusal.told(&detail, step)).application(PRE_LOGIN_10054);
     let verdict = rule_out(case, &refusal, step, evidence(connection, &refusal, verdict));
     let verdict = refusal.compared(allowed, verdict);
-    Some(remedy(connection, verdict).group(refusal.group(connection)))
+    Some(remedy(case, &refusal, allowed, verdict).group(refusal.group(connection)))
 }
 
 /// How sure, in what words, and by which step.
@@ -56,69 +61,84 @@ fn decided(
     refusal: &Refusal<'_>,
     allowed: Option<&Allowed<'_>>,
     versions_apart: bool,
-) -> Option<(Confidence, String, Step)> {
+) -> Option<(Confidence, String, DecidedBy)> {
     let offered = &refusal.hello.offer.cipher_suites;
-    let shown = phrase::suites(offered, 3);
+    let shown = shown(refusal);
     let count = phrase::count(offered.len(), "suite");
+    let (them, found) = if offered.len() == 1 {
+        ("it", "the server found it not good enough")
+    } else {
+        ("them", "the server found none of them good enough")
+    };
+    let chosen = refusal.server.accepts.suites.len();
+    let which =
+        if chosen == 1 { "which the client does not offer" } else { "none of which the client offers" };
     let said = allowed.map(|allowed| allowed.suites);
     Some(match (refusal.alert_code(), refusal.suites()) {
         (Some(INSUFFICIENT_SECURITY), _) => (
             if versions_apart { Confidence::Likely } else { Confidence::Certain },
-            format!(
-                "The client offers {count} ({shown}); the server found none of it good enough (alert 71, insufficient_security)."
-            ),
-            Step::Alert,
+            format!("The client offers {count} ({shown}); {found} (alert 71, insufficient_security)."),
+            DecidedBy::Alert,
         ),
         (None | Some(HANDSHAKE_FAILURE), _) if refusal.suites_forbidden(allowed).is_some() => {
             let (allowed, basis) = allowed.zip(refusal.suites_forbidden(allowed))?;
             let confidence =
                 if allowed.exact_suites(basis) { Confidence::Certain } else { Confidence::Likely };
-            (confidence, forbidden(refusal, allowed), Step::Policy(basis))
+            (confidence, forbidden(refusal, allowed, basis), DecidedBy::Policy(basis))
         }
         (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) if said != Some(Said::Meets(Basis::File)) => (
             Confidence::Likely,
             format!(
-                "The client offers {count} ({shown}); this server was only ever seen to choose {}, which is not among them.",
-                refusal.accepted_suites()
+                "The client offers {count} ({shown}); this server was only ever seen to choose {} ({}), {which}.",
+                refusal.accepted_suites(),
+                refusal.seen_in()
             ),
-            Step::Others,
+            DecidedBy::Others,
         ),
         _ if matches!(said, Some(Said::Meets(_))) => return None,
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
-                "The client offers {count} ({shown}); the server refused it with alert 40 (handshake_failure), as it does \
-                 when it can use none."
+                "The client offers {count} ({shown}); the server refused {them} with alert 40 (handshake_failure), as one does \
+                 that can use none."
             ),
-            Step::Alert,
+            DecidedBy::Alert,
         ),
         (None, Meets::Unknown)
             if refusal.only_unusual_suites() && !refusal.only_old_versions() && !refusal.strict =>
         {
             let detail = format!(
-                "The client offers {count} ({shown}); no Windows Server release has any of it in its default list."
+                "The client offers {count} ({shown}); no Windows Server release has any of them in its default list."
             );
-            (Confidence::Likely, detail, Step::Offer)
+            (Confidence::Likely, detail, DecidedBy::Offer)
         }
         _ => return None,
     })
 }
 
+/// The suites that are offered, those first which count: of TLS 1.3 SQL Server takes none before TDS 8.0.
+fn shown(refusal: &Refusal<'_>) -> String {
+    let mut offered = refusal.hello.offer.cipher_suites.clone();
+    offered.sort_by_key(|suite| !refusal.strict && suite.works_with(ProtocolVersion::TLS13));
+    phrase::suites(&offered, 3)
+}
+
 /// What is offered and what is allowed, in words.
-fn forbidden(refusal: &Refusal<'_>, allowed: &Allowed<'_>) -> String {
+fn forbidden(refusal: &Refusal<'_>, allowed: &Allowed<'_>, basis: Basis) -> String {
     let offered = allowed.compared.offered.suites.as_deref().unwrap_or_default();
     let shown = phrase::suites(offered, 3);
     let whose = if refusal.hello.truncated { "client's policy has" } else { "client offers" };
     let count = phrase::count(offered.len(), "suite");
+    let says = allowed.words(basis);
     if allowed.other_certificate {
         return format!(
-            "The {whose} {count} ({shown}); of these the server allows only {}, for which it needs another certificate \
+            "The {whose} {count} ({shown}); by {says} the server allows of these only {}, for which it needs another certificate \
              than an RSA one such as SQL Server makes itself.",
             allowed.common_suites()
         );
     }
     format!(
-        "The {whose} {count} ({shown}); the server allows {}, and none of them can be used by both.",
+        "The {whose} {count} ({shown}); by {says} the server allows {}, and none of them can be used by both.",
         allowed.allowed_suites()
     )
 }
@@ -140,7 +160,7 @@ fn evidence(connection: &ConnectionFacts, refusal: &Refusal<'_>, verdict: Verdic
         .evidence(taught)
 }
 
-fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: Step, verdict: Verdict) -> Verdict {
+fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: DecidedBy, verdict: Verdict) -> Verdict {
     let verdict = match refusal.versions() {
         Meets::Yes(at) => verdict.rules_out(
             "no-common-tls-version",
@@ -162,36 +182,32 @@ fn rule_out(case: &Case<'_>, refusal: &Refusal<'_>, step: Step, verdict: Verdict
         );
     }
     // With an alert alone, the other things that a server answers with the same alert stay possible.
-    if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && step == Step::Alert {
+    if refusal.alert_code() == Some(HANDSHAKE_FAILURE) && step == DecidedBy::Alert {
         let verdict = verdict
             .candidate("no-common-group", "a server also sends alert 40 when no group is in common")
             .candidate(
                 "no-common-signature-algorithm",
-                "a server also sends it when it has no certificate that the client's signature algorithms allow",
+                "a server also sends it when it has no certificate that fits the client's signature algorithms",
             );
         return match case.server.accepts.versions.is_empty() {
-            true => verdict.candidate(
-                "no-common-tls-version",
-                "some stacks answer a version that they refuse with it as well",
-            ),
+            true => verdict
+                .candidate("no-common-tls-version", "some stacks also send it when they refuse the version"),
             false => verdict,
         };
     }
     verdict
 }
 
-fn remedy(connection: &ConnectionFacts, verdict: Verdict) -> Verdict {
-    verdict
-        .step(
-            r"Compare the lists. On each Windows machine: (Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002').Functions, and Get-TlsCipherSuite | Format-Table Name.",
-        )
-        .step(
-            "Enable a suite that the other side has: Enable-TlsCipherSuite, or group policy Computer Configuration > \
-             Administrative Templates > Network > SSL Configuration Settings > SSL Cipher Suite Order; restart.",
-        )
-        .step(
-            "Windows Server 2012 R2 and older have no ECDHE_RSA with GCM: a client that offers only those needs a CBC or \
-             DHE suite as well, or a newer server.",
-        )
-        .step(phrase::schannel_events(connection, "36874, or 36888 (alert 40, state 1205)"))
+fn remedy(
+    case: &Case<'_>,
+    refusal: &Refusal<'_>,
+    allowed: Option<&Allowed<'_>>,
+    verdict: Verdict,
+) -> Verdict {
+    let verdict = verdict.steps(suite_remedy::steps(case, refusal, allowed)).step(schannel_events(
+        case.connection,
+        Side::Server,
+        "36874, or 36888 (alert 40, state 1205)",
+    ));
+    if verdict.confidence == Confidence::Certain { verdict } else { verdict.step(more_events()) }
 }

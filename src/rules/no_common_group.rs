@@ -1,6 +1,8 @@
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::refusal::{Meets, Refusal, accepted_groups};
-use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use super::remedy;
+use crate::facts::Side;
+use crate::rules::{Case, Confidence, Step, Verdict, declare_rule};
 
 declare_rule! {
     /// ## What it means
@@ -42,9 +44,15 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             .evidence(phrase::learnt(group, format!("uses {} with another client", accepted_groups(refusal.server))))
             .rules_out("no-common-tls-version", "a version offered is accepted by this server", Some(version))
             .rules_out("no-common-cipher-suite", "a suite offered is chosen by this server", Some(suite))
-            .step("On Windows compare Get-TlsEccCurve on both machines; enable a common curve: Enable-TlsEccCurve NistP256.")
+            .step(
+                Step::new(
+                    "Compare the curves of both machines; on Windows (Server 2016 and newer), where Enable-TlsEccCurve adds one:",
+                )
+                .command("Get-TlsEccCurve"),
+            )
             .step("On Linux look at Groups (or Curves) in openssl.cnf.")
-            .step(phrase::schannel_events(connection, "36874 or 36888 (alert 40)"))
+            .step(remedy::schannel_events(connection, Side::Server, "36874 or 36888 (alert 40)"))
+            .step(remedy::more_events())
             .group(refusal.group(connection)),
     )
 }

@@ -1,5 +1,6 @@
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::refusal::{Meets, Refusal, accepted_signatures};
+use super::remedy;
 use crate::facts::Side;
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
@@ -55,7 +56,8 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
             .rules_out("no-common-tls-version", "a version offered is accepted by this server", Some(version))
             .rules_out("no-common-cipher-suite", "a suite offered is chosen by this server", Some(suite))
             .step("Give SQL Server a certificate signed with SHA-256, with an RSA key of 2048 bits or more.")
-            .step(phrase::schannel_events(connection, "36874 or 36888 (alert 40)"))
+            .step(remedy::schannel_events(connection, Side::Server, "36874 or 36888 (alert 40)"))
+            .step(remedy::more_events())
             .group(refusal.group(connection)),
     )
 }

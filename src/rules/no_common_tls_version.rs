@@ -1,8 +1,12 @@
+use std::net::IpAddr;
+
 use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
-use super::refusal::{Meets, Refusal, Step, highest, offers_version};
+use super::refusal::{DecidedBy, Meets, Refusal, highest, offers_version};
+use super::remedy::{enable_version, more_events, schannel_events};
 use crate::facts::{Moment, Side};
-use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::reference::supports_tls12;
+use crate::rules::{Case, Confidence, Step, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
 
 declare_rule! {
@@ -50,36 +54,36 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
         (Some(PROTOCOL_VERSION), Meets::No(at)) => (
             Confidence::Certain,
             format!(
-                "The client offers {offered}; the server refused with alert 70 (protocol_version) and accepts {}.",
+                "The client offers {offered}; the server refused that with alert 70 (protocol_version) and accepts {} from others.",
                 refusal.accepted_versions()
             ),
             Some(at),
-            Step::Alert,
+            DecidedBy::Alert,
         ),
         (Some(PROTOCOL_VERSION), _) => (
             Confidence::Certain,
-            format!(
-                "The client offers {offered}; the server refused the version with alert 70 (protocol_version)."
-            ),
+            format!("The client offers {offered}; the server refused that with alert 70 (protocol_version)."),
             None,
-            Step::Alert,
+            DecidedBy::Alert,
         ),
         (Some(INAPPROPRIATE_FALLBACK), _) => (
             Confidence::Likely,
             format!(
-                "The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused it."
+                "The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused that with alert 86 (inappropriate_fallback)."
             ),
             None,
-            Step::Alert,
+            DecidedBy::Alert,
         ),
         (code, _) if forbidden.is_some() && refusal.leaves_open() && code != Some(71) => {
             let (allowed, basis) = allowed.as_ref().zip(forbidden)?;
             let confidence = if allowed.exact(basis) { Confidence::Certain } else { Confidence::Likely };
             let detail = format!(
-                "The client offers {offered}; of these the server allows none (it allows {}), and it ended the connection.",
+                "The client offers {offered}; by {} the server allows none of these (it allows {}), and it ended the \
+                 connection.",
+                allowed.words(basis),
                 allowed.allowed_versions()
             );
-            (confidence, detail, None, Step::Policy(basis))
+            (confidence, detail, None, DecidedBy::Policy(basis))
         }
         (code, Meets::No(at))
             if refusal.leaves_open() && code != Some(71) && !allows(allowed.as_ref(), Basis::File) =>
@@ -87,11 +91,12 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
             (
                 Confidence::Likely,
                 format!(
-                    "The client offers {offered}; this server was only ever seen to accept {} and ended the connection.",
-                    refusal.accepted_versions()
+                    "The client offers {offered}; this server was only ever seen to accept {} ({}), and ended this connection.",
+                    refusal.accepted_versions(),
+                    refusal.seen_in()
                 ),
                 Some(at),
-                Step::Others,
+                DecidedBy::Others,
             )
         }
         (_, _) if decides(&refusal, allowed.as_ref()) => return None,
@@ -102,7 +107,7 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                  that requires TLS 1.2."
             ),
             None,
-            Step::Offer,
+            DecidedBy::Offer,
         ),
         (None | Some(40), Meets::Unknown) if !refusal.strict => {
             let (build, at) = refusal.build_without_tls12()?;
@@ -110,12 +115,12 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
                 "The client offers {offered}; this build of SQL Server ({build}) does not speak TLS 1.2, and the server \
                  ended the connection without a ServerHello."
             );
-            (Confidence::Likely, detail, Some(at), Step::Offer)
+            (Confidence::Likely, detail, Some(at), DecidedBy::Build)
         }
         _ => return None,
     };
     let allowed = allowed.as_ref();
-    let verdict = Verdict::new(confidence, refusal.told(&detail, step, allowed));
+    let verdict = Verdict::new(confidence, refusal.told(&detail, step));
     let verdict = with_proof(case, verdict, taught).group(refusal.group(connection));
     Some(refusal.compared(allowed, verdict))
 }
@@ -194,41 +199,118 @@ fn rule_out_suite(case: &Case<'_>, verdict: Verdict) -> Verdict {
         }
         _ => verdict.rules_out(
             "no-common-cipher-suite",
-            "the version is decided before the suite, and the version is what was refused",
+            "the version is settled before the suite, and the version is what was refused",
             Some(refusal.hello.moment),
         ),
     }
 }
 
+/// Which end is to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// The client fell back after a first try that failed: neither is old.
+    Fallback,
+    /// The client, which offers nothing newer than this.
+    Client(ProtocolVersion),
+    /// The server, which was seen to take nothing newer than this, or whose build does not.
+    Server(ProtocolVersion),
+    /// Not known.
+    Either,
+}
+
+fn behind(case: &Case<'_>) -> Behind {
+    let tls = &case.connection.tls;
+    let alert = phrase::fatal_alert(case.connection, Side::Server).and_then(|alert| alert.description);
+    if alert.is_some_and(|description| description.0 == INAPPROPRIATE_FALLBACK) {
+        return Behind::Fallback;
+    }
+    let old = |version: &ProtocolVersion| *version < ProtocolVersion::TLS12;
+    if let Some(offered) = tls.client.as_ref().and_then(|hello| highest(&hello.offer)).filter(old) {
+        return Behind::Client(offered);
+    }
+    let seen = case.server.accepts.versions.keys().next_back().copied();
+    let build = case.server.build.filter(|(build, _)| supports_tls12(*build) == Some(false));
+    let chosen = tls.server.as_ref().map(|hello| hello.version).or(seen);
+    match chosen.or(build.map(|_| ProtocolVersion::TLS10)).filter(old) {
+        Some(version) => Behind::Server(version),
+        None => Behind::Either,
+    }
+}
+
 fn remedy(case: &Case<'_>, verdict: Verdict) -> Verdict {
     let connection = case.connection;
-    let client_is_old = connection
-        .tls
-        .client
-        .as_ref()
-        .and_then(|hello| highest(&hello.offer))
-        .is_some_and(|version| version < ProtocolVersion::TLS12);
-    let verdict = if client_is_old {
-        verdict
+    let (client, server) = (connection.client.ip, connection.server.ip);
+    let verdict = match behind(case) {
+        Behind::Fallback => verdict.step(format!(
+            "Look for the connection that {client} made just before with a newer version, and for why that one failed \
+             (--client {client} --all-connections). Do not enable the old version."
+        )),
+        Behind::Client(offered) => update_client(verdict, offered, server),
+        Behind::Server(accepted) => {
+            let able = case.server.build.is_some_and(|(build, _)| supports_tls12(build) == Some(true));
+            let verdict = if able { enable_at_server(verdict, server) } else { update_server(verdict) };
+            allow_at_client(verdict, accepted, client)
+        }
+        Behind::Either => verdict
+            .step("Let the client offer TLS 1.2: before TDS 8.0 SQL Server takes nothing newer.")
             .step(
-                "Update the client so that it offers TLS 1.2: ODBC Driver 17 or 18, OLE DB Driver 18 or 19, .NET Framework \
-                 4.6.2 or newer with TLS 1.2 enabled, a current JDBC driver. Replace SQL Server Native Client 10, SQLOLEDB \
-                 and the {SQL Server} ODBC driver.",
-            )
-            .step(
-                r"Until then, and only if policy allows, enable the old version on the server: HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server, Enabled=1 and DisabledByDefault=0, then restart.",
-            )
-    } else {
-        verdict
-            .step(
-                "Update SQL Server to a build with TLS 1.2 support (2008 SP4 10.0.6547, 2008 R2 SP3 10.50.6542, 2012 SP3 \
-                 CU1 11.0.6518, 2014 SP1 CU5 12.0.4439, or any 2016 and newer), and enable TLS 1.2 in SCHANNEL\\Protocols on \
-                 its machine.",
-            )
-            .step(
-                "Until then the client's policy decides: on Linux MinProtocol in openssl.cnf, on Windows \
-                 SCHANNEL\\Protocols\\TLS 1.0\\Client.",
-            )
+                Step::new(format!("See that TLS 1.2 is on at the server: on {server}, if it runs Windows, then restart it:"))
+                    .command(enable_version(ProtocolVersion::TLS12, Side::Server)),
+            ),
     };
-    verdict.step(phrase::schannel_events(connection, "36871, 36874 or 36888 (alert 70)"))
+    let refused_by = if phrase::ended_by(connection, Side::Client) { Side::Client } else { Side::Server };
+    let verdict = verdict.step(schannel_events(connection, refused_by, "36871, 36874 or 36888 (alert 70)"));
+    if verdict.confidence == Confidence::Certain { verdict } else { verdict.step(more_events()) }
+}
+
+fn update_client(verdict: Verdict, offered: ProtocolVersion, server: IpAddr) -> Verdict {
+    let verdict = verdict.step(
+        "Update the client so that it offers TLS 1.2: ODBC Driver 17 or 18, OLE DB Driver 18 or 19, .NET Framework 4.6.2 or \
+         newer with TLS 1.2 enabled, a current JDBC driver. Replace SQL Server Native Client 10, SQLOLEDB and the {SQL \
+         Server} ODBC driver.",
+    );
+    // Nobody should enable SSL again.
+    if offered < ProtocolVersion::TLS10 {
+        return verdict;
+    }
+    verdict.step(
+        Step::new(format!(
+            "Until then, and only if policy allows, enable {offered}, the newest that the client offers, on {server}, and \
+             restart it:"
+        ))
+        .command(enable_version(offered, Side::Server)),
+    )
+}
+
+/// Its build speaks TLS 1.2.
+fn enable_at_server(verdict: Verdict, server: IpAddr) -> Verdict {
+    verdict.step(
+        Step::new(format!(
+            "This build of SQL Server speaks TLS 1.2, so it is switched off on {server}: enable it there and restart it (on \
+             Linux: network.tlsprotocols of mssql-conf):"
+        ))
+        .command(enable_version(ProtocolVersion::TLS12, Side::Server)),
+    )
+}
+
+fn update_server(verdict: Verdict) -> Verdict {
+    verdict.step(
+        "Update SQL Server to a build with TLS 1.2 (2008 SP4 10.0.6547, 2008 R2 SP3 10.50.6542, 2012 SP3 CU1 11.0.6518, 2014 \
+         SP1 CU5 12.0.4439, or any 2016 and newer), and see that TLS 1.2 is enabled in SCHANNEL\\Protocols on its machine.",
+    )
+}
+
+fn allow_at_client(verdict: Verdict, accepted: ProtocolVersion, client: IpAddr) -> Verdict {
+    if accepted < ProtocolVersion::TLS10 {
+        return verdict;
+    }
+    // As openssl.cnf spells it.
+    let number = accepted.to_string().replace("TLS ", "").replace(".0", "");
+    verdict.step(
+        Step::new(format!(
+            "Until then, and only if policy allows, let the client take {accepted}: on Linux MinProtocol = TLSv{number} in \
+             openssl.cnf; on {client}, if it runs Windows, then restart it:"
+        ))
+        .command(enable_version(accepted, Side::Client)),
+    )
 }

@@ -1,7 +1,8 @@
 //! How rules put packets into words: the same event reads the same in every finding.
 
 use crate::facts::{AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, Phase, ServerFacts, Side, Time};
-use crate::rules::{Case, Confidence, Evidence};
+use crate::reference::RELEASES;
+use crate::rules::{Case, Confidence, Evidence, Verdict};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// What .NET's SqlClient says when the connection dies before the login (article, first sentence).
@@ -15,6 +16,10 @@ pub(super) const LOGIN_10054: &str = "\"… an error occurred during the login p
 /// What drivers say of a connection that dies in a session (article on intermittent errors).
 pub(super) const SESSION_10054: &str =
     "\"A transport-level error has occurred when receiving results from the server\" (10054)";
+
+/// What drivers say of a SYN that is refused.
+pub(super) const REFUSED_10061: &str =
+    "\"No connection could be made because the target machine actively refused it\" (10061)";
 
 /// What drivers say when nothing answers in time.
 pub(super) const TIMEOUT: &str = "\"Connection Timeout Expired\" or \"Login timeout expired\" (258, -2)";
@@ -91,6 +96,41 @@ pub(super) fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>, mos
     match all.len().saturating_sub(most) {
         0 => shown,
         more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Releases of Windows Server in a sentence: `2016 or 2019`, and three and more in a row as `2016 to 2022`.
+pub(super) fn releases(names: &[&str]) -> String {
+    let place = |name: &str| RELEASES.iter().position(|release| release.name == name);
+    let mut rows: Vec<Vec<&str>> = Vec::new();
+    for name in names {
+        let follows = |row: &Vec<&str>| {
+            row.last()
+                .and_then(|last| place(last))
+                .zip(place(name))
+                .is_some_and(|(last, this)| last + 1 == this)
+        };
+        match rows.last_mut().filter(|row| follows(row)) {
+            Some(row) => row.push(name),
+            None => rows.push(vec![name]),
+        }
+    }
+    let mut named: Vec<String> = Vec::new();
+    for row in rows {
+        match row.as_slice() {
+            [first, _, .., last] => named.push(format!("{first} to {last}")),
+            few => named.extend(few.iter().map(ToString::to_string)),
+        }
+    }
+    any_of(&named)
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub(super) fn any_of(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }
 
@@ -204,23 +244,6 @@ pub(super) fn server_name(server: &ServerFacts) -> String {
     }
 }
 
-/// A command that shows Schannel's events around a failure. PowerShell turns a time that ends in `Z` into local time,
-/// which is what the filter takes.
-pub(super) fn schannel_events(connection: &ConnectionFacts, events: &str) -> String {
-    /// The two machines' clocks may differ by this much, in nanoseconds.
-    const AROUND: i64 = 30_000_000_000;
-    let at = connection.ended.at.map_or(connection.last.time, |at| at.time);
-    let stamp =
-        |apart: i64| Time(at.0.saturating_add(apart)).timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    format!(
-        "On {}: Get-WinEvent -FilterHashtable @{{LogName='System';ProviderName='Schannel'; \
-         StartTime=[datetime]'{}'; EndTime=[datetime]'{}'}}; look for event {events}.",
-        connection.server.ip,
-        stamp(-AROUND),
-        stamp(AROUND)
-    )
-}
-
 /// How the end is spoken of: `closed the connection (FIN)`.
 pub(super) fn ended_how(connection: &ConnectionFacts) -> &'static str {
     match connection.ended.how {
@@ -263,6 +286,56 @@ pub(super) fn spoke_unheard(connection: &ConnectionFacts, side: Side, since: Opt
 pub(super) fn closer(case: &Case<'_>) -> Confidence {
     let reset = case.connection.ended.how == EndedHow::Reset;
     if reset && case.server.foreign_reset.is_some() { Confidence::Likely } else { Confidence::Certain }
+}
+
+/// What the TTL of the closing packet says of a device that ends connections in a host's name: ruled out by that
+/// packet, or a cause that fits. Nothing where a host shows no TTL to compare with.
+pub(super) fn device_in_path(case: &Case<'_>, verdict: Verdict) -> Verdict {
+    const DEVICE: &str = "reset-by-middlebox";
+    let connection = case.connection;
+    let (side, half) = match connection.ended.by {
+        EndedBy::Client => (Side::Client, &connection.tcp.client),
+        EndedBy::Server => (Side::Server, &connection.tcp.server),
+        EndedBy::Network | EndedBy::Nobody => return verdict,
+    };
+    let Some(at) = connection.ended.at else { return verdict };
+    let host = half.ttl_min.zip(half.ttl_max);
+    let reset = connection.tcp.resets.iter().find(|reset| reset.moment == at && reset.from == side);
+    let (what, ttl) = match (reset, host) {
+        (Some(reset), Some(host)) if reset.sender_went_on.is_none() => {
+            ("RST", (reset.ttl_distance() == Some(0) && host.0 == host.1).then_some(reset.ttl))
+        }
+        (None, Some((low, high))) if connection.ended.how == EndedHow::Fin => {
+            ("FIN", (low == high).then_some(low))
+        }
+        (None, Some((low, high))) if connection.ended.how == EndedHow::Alert => {
+            ("alert", (low == high).then_some(low))
+        }
+        (None, Some((low, high))) => ("last packet", (low == high).then_some(low)),
+        _ => ("last packet", None),
+    };
+    match ttl {
+        Some(ttl) => verdict.rules_out(
+            DEVICE,
+            format!("the {what} has TTL {ttl}, as the {}'s other packets have", who(side)),
+            Some(at),
+        ),
+        None => verdict
+            .candidate(DEVICE, format!("a device in the path may have ended it in the {}'s name", who(side))),
+    }
+}
+
+/// Version and suite were agreed: ServerHello chose among what was offered.
+pub(super) fn agreed(connection: &ConnectionFacts, verdict: Verdict) -> Verdict {
+    let Some(hello) = &connection.tls.server else { return verdict };
+    let at = Some(hello.moment);
+    verdict
+        .rules_out("no-common-tls-version", format!("ServerHello agreed on {}", hello.version), at)
+        .rules_out(
+            "no-common-cipher-suite",
+            format!("ServerHello chose {}", short_suite(hello.cipher_suite)),
+            at,
+        )
 }
 
 /// A named instant of a server fact, for a line of evidence.
@@ -316,6 +389,19 @@ mod tests {
         assert_eq!(list(["a", "b"], 2), "a, b");
         assert_eq!(list(["a", "b", "c", "d"], 2), "a, b and 2 more");
         assert_eq!(list(Vec::<String>::new(), 2), "");
+    }
+
+    #[test]
+    fn releases_in_a_row_are_named_by_their_ends() {
+        for (names, words) in [
+            (&["2016"][..], "2016"),
+            (&["2016", "2019"], "2016 or 2019"),
+            (&["2016", "2019", "2022"], "2016 to 2022"),
+            (&["2008 R2", "2016", "2019", "2022", "2025"], "2008 R2 or 2016 to 2025"),
+            (&["2012", "2016", "2022"], "2012, 2016 or 2022"),
+        ] {
+            assert_eq!(releases(names), words);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What goes wrong before TLS begins.
 
 use super::phrase::{self, PRE_LOGIN_10054};
+use super::remedy;
 use crate::facts::{EndedBy, EndedHow, Phase, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 use crate::tds::{EncryptionSetting, Negotiated};
@@ -183,10 +184,7 @@ fn check_not_tds(case: &Case<'_>) -> Option<Verdict> {
     Some(
         verdict
             .step("Find the right port: SQL Server's error log says \"Server is listening on\".")
-            .step(format!(
-                "See what listens there: Get-NetTCPConnection -LocalPort {} -State Listen on the server.",
-                connection.server.port
-            ))
+            .step(remedy::listener(connection.server))
             .group(other.service.clone()),
     )
 }
@@ -266,7 +264,7 @@ fn check_strict_unsupported(case: &Case<'_>) -> Option<Verdict> {
     } else if no_alpn {
         (
             Confidence::Likely,
-            "refused it with alert 120: it does not know the protocol tds/8.0 (ALPN)".to_owned(),
+            "refused that with alert 120: it does not know the protocol tds/8.0 (ALPN)".to_owned(),
         )
     } else {
         let how = phrase::ended_how(connection);

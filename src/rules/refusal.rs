@@ -25,14 +25,16 @@ pub(super) struct Refusal<'a> {
 
 /// The step that decided between the causes, in order: what stands before outweighs what stands after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum DecidedBy {
     /// The server's alert names it.
     Alert,
     /// What the server was seen to accept from others.
     Others,
     /// What the user says is allowed.
     Policy(Basis),
-    /// The ClientHello alone, next to defaults and builds.
+    /// The server's build, next to the ClientHello.
+    Build,
+    /// The ClientHello alone, next to defaults.
     Offer,
 }
 
@@ -143,40 +145,51 @@ impl<'a> Refusal<'a> {
         Some(all.into_iter().filter(|version| *version <= highest).collect())
     }
 
-    /// Which releases of Windows Server would have taken this offer as they come; `None` when it was cut.
-    pub(super) fn releases(&self) -> Option<String> {
+    /// Which releases of Windows Server would have taken this offer as they come, and what follows from that; `None`
+    /// when it was cut. Where the offer is known to be why it was refused (`decided`), such a server was changed.
+    pub(super) fn releases(&self, decided: bool) -> Option<String> {
         let suites = &self.hello.offer.cipher_suites;
         let versions = self.offered_versions().filter(|_| !self.hello.truncated && !suites.is_empty())?;
         // SQL Server speaks TLS 1.3 in TDS 8.0 alone.
         let reached = |version: &ProtocolVersion| self.strict || *version < ProtocolVersion::TLS13;
         let versions: Vec<ProtocolVersion> = versions.into_iter().filter(reached).collect();
-        let all = releases_that(Match::Yes, &versions, suites);
-        let some = releases_that(Match::OtherCertificate, &versions, suites);
-        let with = format!("{} with an ECDSA certificate alone", phrase::list(&some, 8));
+        let that = |meet| phrase::releases(&releases_that(meet, &versions, suites));
+        let [all, some] = [that(Match::Yes), that(Match::OtherCertificate)];
+        let so = if decided {
+            "this one was hardened, or is another system"
+        } else {
+            "unless this one was hardened or is another system, the offer is not why"
+        };
         Some(match (all.is_empty(), some.is_empty()) {
-            (true, true) => "The defaults of no Windows Server release meet this offer.".to_owned(),
-            (true, false) => format!("The defaults of Windows Server meet this offer in {with}."),
+            (true, true) => {
+                "No Windows Server release is known to accept this offer with its default settings."
+                    .to_owned()
+            }
+            (true, false) => format!(
+                "Windows Server {some} with default settings would accept this offer only with an ECDSA certificate; SQL Server's own \
+                 is RSA."
+            ),
             (false, true) => {
-                format!("The defaults of Windows Server {} meet this offer.", phrase::list(all, 8))
+                format!("Windows Server {all} with default settings would have accepted this offer: {so}.")
             }
-            (false, false) => {
-                format!("The defaults of Windows Server {} meet this offer; {with}.", phrase::list(all, 8))
-            }
+            (false, false) => format!(
+                "Windows Server {all} with default settings would have accepted this offer ({some} only with an ECDSA \
+                 certificate): {so}."
+            ),
         })
     }
 
-    /// A detail with the step that decided and the releases that would have taken the offer.
-    pub(super) fn told(&self, detail: &str, step: Step, allowed: Option<&Allowed<'_>>) -> String {
-        let decided = match step {
-            Step::Alert => "the alert".to_owned(),
-            Step::Others => "what this server accepts from others".to_owned(),
-            Step::Policy(basis) => {
-                allowed.map_or_else(|| "the policy".to_owned(), |allowed| allowed.words(basis))
-            }
-            Step::Offer => "the ClientHello alone".to_owned(),
+    /// A detail with what the step that decided leaves to say.
+    pub(super) fn told(&self, detail: &str, step: DecidedBy) -> String {
+        let (alone, with_releases) = match step {
+            DecidedBy::Alert | DecidedBy::Others => ("", true),
+            DecidedBy::Policy(_) | DecidedBy::Build => ("", false),
+            // The sentence has said it of the suites.
+            DecidedBy::Offer => (" This is judged by the ClientHello alone.", !self.only_unusual_suites()),
         };
-        let releases = self.releases().map_or_else(String::new, |releases| format!(" {releases}"));
-        format!("{detail} Decided by {decided}.{releases}")
+        let releases = self.releases(true).filter(|_| with_releases);
+        let releases = releases.map_or_else(String::new, |releases| format!(" {releases}"));
+        format!("{detail}{alone}{releases}")
     }
 
     /// The versions do not meet, by the policy. What the server was seen to accept outweighs it.
@@ -229,7 +242,7 @@ impl<'a> Refusal<'a> {
             let words = allowed.words(Basis::File);
             verdict = verdict.candidate(
                 POLICY_MISMATCH,
-                format!("{words} allows {refused}, and the server refused it: the file is not this server's, or old"),
+                format!("{words} allows {refused}, and the server refused that: the file is not this server's, or old"),
             );
         }
         match &allowed.client_contradiction {
@@ -254,6 +267,12 @@ impl<'a> Refusal<'a> {
     /// What the server was seen to accept, for a sentence.
     pub(super) fn accepted_versions(&self) -> String {
         phrase::list(self.server.accepts.versions.keys(), 4)
+    }
+
+    /// `2 other handshakes`: in how many ServerHellos it was seen.
+    pub(super) fn seen_in(&self) -> String {
+        let count = self.server.accepts.versions.values().map(|seen| seen.count).sum();
+        phrase::count_of(count, "other handshake", "other handshakes")
     }
 
     /// What suites the server was seen to choose, for a sentence.

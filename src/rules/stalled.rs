@@ -1,8 +1,9 @@
 //! What was owed and never came, in the handshake, at the login, at PRELOGIN and in a session.
 
 use super::phrase::{self, TIMEOUT};
+use super::remedy;
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Owed, Owing, Phase, Side};
-use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Evidence, Step, Verdict, declare_rule};
 
 declare_rule! {
     /// ## What it means
@@ -124,8 +125,8 @@ fn check_prelogin(case: &Case<'_>) -> Option<Verdict> {
     let owed = waited_for(case, &[Phase::Prelogin], GAVE_UP)?;
     Some(
         verdict(case, &owed, "PRELOGIN", "an answer")
-            .step("On the server: is SQL Server hung or starved? Look in its error log for 17883 to 17888 at that time.")
-            .step("Check what listens on the port: Get-NetTCPConnection -LocalPort PORT -State Listen.")
+            .step("On the server: is SQL Server hung, or are its threads all busy? Look in its error log for 17883 to 17888 at that time.")
+            .step(remedy::listener(case.connection.server))
             .step("If the listener accepts in bursts and then is silent, read the page of R6 (tdscope rule R6)."),
     )
 }
@@ -164,7 +165,12 @@ fn check_login(case: &Case<'_>) -> Option<Verdict> {
     let owed = waited_for(case, &[Phase::LoginSent], GAVE_UP)?;
     Some(
         verdict(case, &owed, "The login", "the answer")
-            .step("Read the connectivity ring buffer on the server: SELECT CAST(record AS xml) FROM sys.dm_os_ring_buffers WHERE ring_buffer_type = 'RING_BUFFER_CONNECTIVITY'; it splits the login time.")
+            .step(
+                Step::new("Read the connectivity ring buffer of the server, which splits the login time (T-SQL):").command(
+                    "SELECT CAST(record AS xml) FROM sys.dm_os_ring_buffers WHERE ring_buffer_type = \
+                     'RING_BUFFER_CONNECTIVITY'",
+                ),
+            )
             .step("With Windows authentication check that the server reaches a domain controller quickly; look for logon triggers."),
     )
 }

@@ -1,8 +1,9 @@
 //! SYNs that were not accepted where nobody is: a closed port, a silent host, an unreachable one, a port used anew.
 
-use super::phrase::{self, SYN_TIMEOUT, duration};
+use super::phrase::{self, REFUSED_10061, SYN_TIMEOUT, duration};
+use super::remedy;
 use crate::facts::{ConnectionFacts, EndedHow, Phase, Side, TakenAt};
-use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Evidence, Step, Verdict, declare_rule};
 
 declare_rule! {
     /// ## What it means
@@ -126,7 +127,7 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
             "reset-by-middlebox",
             "a firewall may refuse in the host's name: compare the TTL with other packets of the host",
         )
-        .application("\"No connection could be made because the target machine actively refused it\" (10061)")
+        .application(REFUSED_10061)
         .evidence(syn_line(connection))
         .evidence(Evidence::new(reset.moment, "server", "RST in answer to the SYN"));
     verdict = match accepted {
@@ -135,7 +136,7 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     };
     Some(
         verdict
-            .step("Is the service running? Get-Service 'MSSQL*' on the server.")
+            .step(Step::new(format!("Is the service running? On {ip}:")).command("Get-Service 'MSSQL*'"))
             .step("Which port does it use? Its error log says \"Server is listening on\"; a named instance has a dynamic port unless one was set.")
             .step("Is TCP/IP enabled in SQL Server Configuration Manager? Does a firewall reject in its name?")
             .group("refused"),
@@ -179,9 +180,18 @@ fn check_silent(case: &Case<'_>) -> Option<Verdict> {
     };
     Some(
         verdict
-            .step("Is the address right, and the host up? Test-NetConnection HOST -Port PORT from another machine.")
-            .step("Look at the firewalls: the server's own (New-NetFirewallRule -LocalPort PORT) and those between.")
-            .step("Capture on the server at the same time: if the SYNs arrive there, its own firewall drops them; if not, the path does.")
+            .step(
+                Step::new("Is the address right, and the host up? From another Windows machine:")
+                    .command(format!("Test-NetConnection {ip} -Port {port}")),
+            )
+            .step("Look at the firewalls: the server's own (wf.msc) and those between.")
+            .step(
+                Step::new(
+                    "Capture on the server at the same time: if the SYNs arrive there, its own firewall drops them; if not, the \
+                     path does:",
+                )
+                .command(remedy::capture(connection.server)),
+            )
             .group("silent"),
     )
 }
@@ -226,10 +236,24 @@ pub(super) fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
     Some(
         Verdict::new(Confidence::Likely, detail)
             .application(SYN_TIMEOUT)
-            .evidence(Evidence::new(previous.last, "", "last packet of the earlier connection on the same ports"))
+            .evidence(Evidence::new(
+                previous.last,
+                "",
+                "last packet of the earlier connection on the same ports",
+            ))
             .evidence(syn_line(connection))
-            .evidence(Evidence::new(answer, "server", if challenged.is_some() { "challenge ACK of the old connection" } else { "RST" }))
-            .step("Widen the client's ephemeral ports (netsh int ipv4 set dynamicport tcp start=10000 num=55000) and pool connections.")
+            .evidence(Evidence::new(
+                answer,
+                "server",
+                if challenged.is_some() { "challenge ACK of the old connection" } else { "RST" },
+            ))
+            .step(
+                Step::new(format!(
+                    "Pool connections, and widen the ephemeral ports of {} (Windows):",
+                    connection.client.ip
+                ))
+                .command("netsh int ipv4 set dynamicport tcp start=10000 num=55000"),
+            )
             .step("Look for a device that rewrites ports and forgets connections sooner than the server.")
             .group(""),
     )

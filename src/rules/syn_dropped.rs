@@ -1,19 +1,21 @@
-use super::phrase::{self, duration};
+use super::phrase::{self, REFUSED_10061, SYN_TIMEOUT, duration};
+use super::remedy;
 use super::syn::{check_reuse, lost_on_the_way, refused, syn_line, unanswered};
-use crate::facts::{Latency, LoadWindow, Moment, ResetFact};
+use crate::facts::{AcceptSpans, Latency, LoadWindow, Moment, ResetFact, TakenAt};
 use crate::reference::has_login_dispatcher_pool;
-use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Evidence, Step, Verdict, declare_rule};
 
 declare_rule! {
     /// ## What it means
-    /// The listener takes some connections and refuses or ignores others at about the same time: it is starved,
-    /// not absent. In SQL Server 2017 and older the completion thread that accepts logins can be kept busy by
-    /// other work (article, scenario 6); any listener whose backlog is full does the same.
+    /// The listener takes some connections and refuses or ignores others at about the same time: it is there, and
+    /// cannot keep up. In SQL Server 2017 and older few threads accept all logins, and other work can keep them busy
+    /// (article, scenario 6); any listener whose listen queue is full does the same, and so does, for a while, one that
+    /// is restarted.
     ///
     /// ## How it is recognised
     /// A SYN is answered by RST, or never, while the same address and port accepts another SYN within 30 s. The
     /// server's PRELOGIN answer tells its version: from 15.x (2019) on a dispatcher pool accepts logins, which
-    /// speaks against starvation inside SQL Server. A RST whose TTL is not that of the listener's SYN-ACKs may come
+    /// speaks against busy threads inside SQL Server. A RST whose TTL is not that of the listener's SYN-ACKs may come
     /// from a firewall; a SYN without an answer may have been lost on the way unless the capture was taken at the
     /// server. A port that is used anew is not meant (N106), nor is a port scan.
     ///
@@ -28,6 +30,14 @@ declare_rule! {
 
 /// Windows of load shown.
 const WINDOWS: usize = 4;
+/// SYNs in one second that can fill a listen queue, which holds about 200 in Windows.
+const BURST: u64 = 200;
+/// A server that is not busy answers PRELOGIN within milliseconds.
+const SLOW: i64 = 1_000_000_000;
+/// No packet shows what is in the queue.
+const BACKLOG: &str = "listen-queue-full";
+/// A restart looks like a listener that is busy.
+const RESTART: &str = "service-restart";
 
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
@@ -42,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     // Another machine refused it: the listener may be as busy as ever, and the device may limit how many come in.
     let confidence = if foreign { Confidence::Possible } else { Confidence::Likely };
     let verdict = Verdict::new(confidence, detail(case, refused, pool))
-        .application("10060 or \"Connection Timeout Expired\" when SYNs are dropped, 10061 when refused")
+        .application(if refused.is_some() { REFUSED_10061 } else { SYN_TIMEOUT })
         .evidence(syn_line(connection))
         .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
         .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
@@ -51,14 +61,8 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         Some(reset) => who_refused(case, reset, near, verdict),
         None => where_lost(case, syn, near, verdict),
     };
-    let verdict = verdict
-        .step("Find the burst: how many connections a second arrive, and from whom (pooling off?).")
-        .step("On the server: is the error log full of 17883 to 17888 or slow I/O (833) at that time? Reduce blocking and MAXDOP.");
-    let verdict = if pool == Some(true) {
-        verdict.step("Compare a capture taken on the server: SYNs that arrive there and stay unanswered fill its backlog, the others are lost on the way.")
-    } else {
-        verdict.step("SQL Server 2019 and later accept logins with a dispatcher pool: upgrade when starvation is confirmed.")
-    };
+    let verdict = interruption(case, syn, queue(case, syn, refused.is_some(), verdict));
+    let verdict = steps(case, refused.is_some(), pool, verdict);
     Some(verdict.group(match (refused, foreign) {
         (Some(_), true) => "refused by another machine",
         (Some(_), false) => "refused",
@@ -71,17 +75,112 @@ fn detail(case: &Case<'_>, refused: Option<&ResetFact>, pool: Option<bool>) -> S
         Some(_) => "refused with RST".to_owned(),
         None => format!("never answered ({})", phrase::tries(case.connection.tcp.syns)),
     };
+    let slowest = case.connection.tcp.syn.and_then(|syn| {
+        around(case, syn).filter_map(|window| window.prelogin.slowest).map(|(took, _)| took).max()
+    });
+    let slow = slowest.filter(|took| *took >= SLOW).map_or_else(String::new, |took| {
+        format!(" It also takes up to {} to answer PRELOGIN: it is busy.", duration(took))
+    });
     let version = match pool {
-        Some(false) => " Its version is one whose login thread can be starved (2017 or older).",
+        Some(false) => {
+            " In this version (2017 or older) few threads accept all logins, and when other work keeps them busy new \
+             connections are refused or left waiting."
+        }
         Some(true) => {
-            " Its version has the login dispatcher pool (2019 or newer), so look at the backlog and the path first."
+            " This version (2019 or newer) has threads of its own for logins, so look at the listen queue and the path \
+             first."
         }
         None => "",
     };
     format!(
-        "SYNs to {} are {what} while the same listener accepts others within 30 s.{version}",
+        "SYNs to {} are {what} while the same listener accepts others within 30 s.{slow}{version}",
         phrase::server_name(case.server)
     )
+}
+
+/// The windows around the SYN: those at most [`crate::facts::AcceptSpans::NEAR`] away.
+fn around<'a>(case: &Case<'a>, syn: Moment) -> impl Iterator<Item = &'a LoadWindow> {
+    let near = move |window: &&LoadWindow| {
+        window.start.since(syn.time) <= AcceptSpans::NEAR && syn.time.since(window.end()) <= AcceptSpans::NEAR
+    };
+    case.server.load.iter().filter(near)
+}
+
+/// A full listen queue: Windows refuses at once what does not fit, Linux drops it.
+fn queue(case: &Case<'_>, syn: Moment, refused: bool, verdict: Verdict) -> Verdict {
+    let most = around(case, syn).map(|window| window.syns / u64::from(window.seconds.max(1))).max();
+    let Some(most) = most.map(|most| most.max(1)) else { return verdict };
+    let does = if refused { "Windows refuses" } else { "Linux drops" };
+    let seen = phrase::count_of(most, "SYN", "SYNs");
+    let because = if most >= BURST {
+        format!("{does} what does not fit its listen queue, and {seen} in the busiest second can fill it")
+    } else {
+        format!(
+            "{does} what does not fit its listen queue; with only {seen} in the busiest second it was full only if logins \
+             were not taken out of it"
+        )
+    };
+    verdict.candidate(BACKLOG, because)
+}
+
+/// A restart or failover of the service: for a while nobody is accepted, and what was open is closed.
+fn interruption(case: &Case<'_>, syn: Moment, verdict: Verdict) -> Verdict {
+    let failing: Vec<&LoadWindow> = around(case, syn).filter(|window| window.failed() > 0).collect();
+    let (Some(first), Some(last)) = (failing.first(), failing.last()) else { return verdict };
+    // It may end or come back in the middle of the first and the last of them.
+    let between = around(case, syn)
+        .filter(|window| first.start < window.start && window.start < last.start)
+        .find_map(|window| window.first_accepted);
+    if between.is_some() {
+        return verdict.rules_out(RESTART, "it accepts others in between", between);
+    }
+    let span = phrase::span(first.start, last.end());
+    let mixed = [first, last].iter().any(|window| window.accepted > 0);
+    // Nobody was accepted since, so these are older.
+    if !mixed && last.open > 0 {
+        let open = phrase::count_of(last.open, "connection stays", "connections stay");
+        return verdict.rules_out(
+            RESTART,
+            format!("{open} open through it: a restart closes all"),
+            last.first_failed,
+        );
+    }
+    let nobody = if mixed {
+        format!("SQL Server may have been restarted or failed over within {span}")
+    } else {
+        format!("nobody was accepted from {span}: SQL Server may have been restarted or failed over then")
+    };
+    verdict.candidate(RESTART, nobody)
+}
+
+fn steps(case: &Case<'_>, refused: bool, pool: Option<bool>, verdict: Verdict) -> Verdict {
+    let server = case.connection.server;
+    let verdict = verdict
+        .step(
+            "Read the SQL Server error log of that time: \"Server is listening on\" (a restart), 17883 to 17888 (threads that do \
+             not yield), 833 (slow I/O). Reduce blocking and MAXDOP if these are why.",
+        )
+        .step(
+            "Find the burst, if there is one: how many connections a second arrive, and from whom (servers[].load in --format \
+             json). Turn connection pooling on there.",
+        );
+    let verdict = if refused || case.server.taken_at == TakenAt::Server {
+        verdict
+    } else {
+        verdict.step(
+            Step::new(format!(
+                "Capture on {} too: SYNs that arrive there and stay unanswered met its own firewall or a full queue, the others \
+                 are lost on the way:",
+                server.ip
+            ))
+            .command(remedy::capture(server)),
+        )
+    };
+    if pool == Some(true) {
+        verdict
+    } else {
+        verdict.step("SQL Server 2019 and later have threads of their own for logins: upgrade if busy threads are confirmed.")
+    }
 }
 
 /// Whether the host itself refused it, by the TTL.
@@ -116,6 +215,10 @@ fn ttl_distance(case: &Case<'_>, reset: &ResetFact) -> Option<u8> {
 /// Whether the SYN may have been lost before it reached the server.
 fn where_lost(case: &Case<'_>, syn: Moment, near: Moment, verdict: Verdict) -> Verdict {
     let verdict = verdict.rules_out("host-silent", "the host accepts other connections", Some(near));
+    let verdict = verdict.candidate(
+        "reset-by-middlebox",
+        "a firewall, the host's own too, may drop SYNs above a rate (SYN flood protection)",
+    );
     match lost_on_the_way(case) {
         Ok(because) => verdict.candidate("network-loss", because),
         Err(because) => verdict.rules_out("network-loss", because, Some(syn)),

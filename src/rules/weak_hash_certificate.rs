@@ -1,7 +1,8 @@
 use super::certificate::{self, WeakSignature};
 use super::phrase::{self, PRE_LOGIN_10054};
 use crate::facts::{Phase, Side};
-use crate::rules::{Case, Confidence, Severity, Verdict, declare_rule};
+use crate::rules::{Case, Confidence, Severity, Step, Verdict, declare_rule};
+use crate::tls::HashAlgorithm;
 
 declare_rule! {
     /// ## What it means
@@ -67,9 +68,9 @@ fn position(weak: &WeakSignature<'_>) -> &'static str {
 fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) -> Verdict {
     let connection = case.connection;
     let offer = if weak.refused_by_offer {
-        "which the client's signature_algorithms do not have"
+        "which the client does not offer (signature_algorithms)"
     } else {
-        "whose hash current clients refuse"
+        "a hash that current clients refuse"
     };
     let detail = format!(
         "{} is signed with {}, {offer}; the client {} after seeing it.",
@@ -79,14 +80,21 @@ fn verdict(case: &Case<'_>, weak: &WeakSignature<'_>, confidence: Confidence) ->
     );
     let mut verdict =
         with_evidence(case, weak, Verdict::new(confidence, detail)).application(PRE_LOGIN_10054);
+    verdict = phrase::device_in_path(case, phrase::agreed(connection, verdict));
     for defect in certificate::defects(connection) {
         verdict =
             verdict.candidate("certificate-rejected-by-client", format!("the certificate is also {defect}"));
     }
+    let update = "If the certificate must stay: on Windows 7 to 8.1 and Server 2008 R2 to 2012 R2 KB2973337 adds SHA-512 to TLS \
+                  1.2.";
+    let sha512 = (weak.certificate.signature_hash == HashAlgorithm::Sha512).then(|| Step::new(update));
     verdict
         .step("Issue a new certificate with a SHA-256 signature (the whole chain up to the root), server authentication, the server's full name.")
-        .step("Select it in SQL Server Configuration Manager (Protocols > Certificate), or clear the old one; restart SQL Server.")
-        .step("If the certificate must stay: on Windows 7 to 8.1 and Server 2008 R2 to 2012 R2 KB2973337 adds SHA-512 to TLS 1.2.")
+        .step(
+            "Select it in SQL Server Configuration Manager (Protocols > Certificate) and restart SQL Server. With none selected \
+             it makes its own (SSL_Self_Signed_Fallback), which this does not affect, but which clients that check do not trust.",
+        )
+        .steps(sha512)
         .group(format!("{} {:?}", weak.certificate.subject, connection.ended.how))
 }
 

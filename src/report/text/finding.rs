@@ -5,7 +5,7 @@ use super::quantity::{count, grouped};
 use crate::analysis::Analysis;
 use crate::facts::{Endpoint, ServerFacts};
 use crate::reference::product_name;
-use crate::rules::{Confidence, Finding, Severity};
+use crate::rules::{Confidence, Finding, Severity, find};
 
 /// Lines of evidence that a warning or a note shows; an error shows all.
 const NOTE_EVIDENCE: usize = 2;
@@ -13,6 +13,9 @@ const NOTE_EVIDENCE: usize = 2;
 const CLIENTS: usize = 4;
 /// Instances of the same cause whose connections are named.
 const EXEMPLARS: usize = 5;
+
+/// The rule of what nothing decides.
+const UNDECIDED: &str = "closed-after-client-hello";
 
 /// Writes a finding.
 pub(super) fn finding(page: &mut Page<'_>, analysis: &Analysis, finding: &Finding) {
@@ -34,7 +37,7 @@ pub(super) fn finding(page: &mut Page<'_>, analysis: &Analysis, finding: &Findin
     evidence(page, finding);
     compared(page, finding);
     considered(page, finding);
-    remedy(page, finding);
+    remedy(page, analysis, finding);
     if !finding.display_filter.is_empty() {
         page.row("filter", &finding.display_filter, Paint::Plain);
     }
@@ -176,30 +179,54 @@ fn considered(page: &mut Page<'_>, finding: &Finding) {
         let at = excluded.at.map_or_else(String::new, |at| format!(" ({})", page.frame(at)));
         page.hanging_row(
             label,
-            &format!("{}: {}{at}", words(excluded.slug), excluded.because),
+            &format!("{}: {}{at}", cause(excluded.slug), excluded.because),
             2,
             Paint::Plain,
         );
     }
     for (index, candidate) in finding.candidates.iter().enumerate() {
-        let label = if index == 0 { "also fits" } else { "" };
+        // Where nothing decides, these are all there is.
+        let label = match index {
+            0 if finding.slug == UNDECIDED => "fits",
+            0 => "also fits",
+            _ => "",
+        };
         page.hanging_row(
             label,
-            &format!("{}: {}", words(candidate.slug), candidate.because),
+            &format!("{}: {}", cause(candidate.slug), candidate.because),
             2,
             Paint::Plain,
         );
     }
 }
 
-/// A slug as words.
-fn words(slug: &str) -> String {
-    slug.replace('-', " ")
+/// `R1 no-common-tls-version`, as `tdscope rule` takes it; words where no rule looks for the cause.
+fn cause(slug: &str) -> String {
+    find(slug).map_or_else(|| slug.replace('-', " "), |rule| format!("{} {slug}", rule.code))
 }
 
-fn remedy(page: &mut Page<'_>, finding: &Finding) {
+fn remedy(page: &mut Page<'_>, analysis: &Analysis, finding: &Finding) {
+    if let Some(same) = same_remedy(analysis, finding) {
+        page.row("do", &format!("as for {} of this server, above", same.code), Paint::Plain);
+        return;
+    }
     for (index, step) in finding.remedy.iter().enumerate() {
         let label = if index == 0 { "do" } else { "" };
-        page.hanging_row(label, &format!("{}. {step}", index + 1), 3, Paint::Plain);
+        page.hanging_row(label, &format!("{}. {}", index + 1, step.text), 3, Paint::Plain);
+        for line in step.command.iter().flat_map(|command| command.split('\n')) {
+            page.command(3, line);
+        }
     }
+}
+
+/// The finding before this one about the same server whose remedy has all steps of this one.
+fn same_remedy<'a>(analysis: &'a Analysis, finding: &Finding) -> Option<&'a Finding> {
+    let before = analysis.findings.iter().take_while(|other| !std::ptr::eq(*other, finding));
+    let covers = |other: &&Finding| {
+        other.server.is_some()
+            && other.server == finding.server
+            && other.severity > Severity::Info
+            && finding.remedy.iter().all(|step| other.remedy.contains(step))
+    };
+    before.into_iter().find(covers).filter(|_| !finding.remedy.is_empty())
 }

@@ -128,6 +128,15 @@ impl<'a> Page<'a> {
         self.wrapped(column, INDENT + LABEL + hang, text, paint);
     }
 
+    /// What is to be pasted: on a line of its own beneath its row, however wide, and never broken.
+    pub(super) fn command(&mut self, hang: usize, command: &str) {
+        let narrow = self.width < 70;
+        self.pad(if narrow { INDENT } else { INDENT + LABEL + hang });
+        let command = self.plain(command);
+        self.text.push_str(&command);
+        self.text.push('\n');
+    }
+
     /// A row that is itself a row of columns: further lines begin under the last one, at `last`.
     pub(super) fn aligned_row(&mut self, label: &str, text: &str, last: usize) {
         let head: String = text.chars().take(last).collect();

@@ -1,15 +1,19 @@
 //! What was read, what was seen, and how it ends.
 
+use std::net::IpAddr;
+
 use super::finding::product;
 use super::page::{INDENT, Page, Paint};
 use super::quantity::{count, grouped, stretch};
 use crate::analysis::{Analysis, LeftOut};
-use crate::facts::{CaptureFacts, QualityFacts, Seen, ServerFacts, TakenAt, TakenAtProof};
+use crate::facts::{CaptureFacts, Endpoint, QualityFacts, Seen, ServerFacts, TakenAt, TakenAtProof};
 use crate::rules::{Finding, Severity};
 use crate::tls::CertificateInfo;
 
 /// Servers described; the JSON report has all.
 const SERVERS: usize = 12;
+/// Sources of health checks named.
+const SOURCES: usize = 8;
 /// Versions, suites and groups named of a server.
 const NAMES: usize = 3;
 
@@ -33,6 +37,29 @@ pub(super) fn heading(page: &mut Page<'_>, analysis: &Analysis) {
         files(page, analysis);
     }
     page.paragraph(0, &logins(analysis), Paint::Plain);
+    health_checks(page, analysis);
+}
+
+/// Who opens connections and closes them without a byte, when several do: one line each.
+fn health_checks(page: &mut Page<'_>, analysis: &Analysis) {
+    let mut sources: Vec<(u64, IpAddr, Endpoint)> = analysis
+        .servers
+        .iter()
+        .flat_map(|server| server.probes.iter().map(|(ip, count)| (*count, *ip, server.endpoint)))
+        .collect();
+    if sources.len() < 2 {
+        return;
+    }
+    sources.sort_by_key(|(count, ip, server)| (std::cmp::Reverse(*count), *ip, *server));
+    for (connections, ip, server) in sources.iter().take(SOURCES) {
+        let line = format!("{ip} → {server}: {} without a byte", count(*connections, "connection"));
+        page.paragraph(INDENT, &line, Paint::Dim);
+    }
+    if let Some((_, rest)) = sources.split_at_checked(SOURCES).filter(|(_, rest)| !rest.is_empty()) {
+        let more = count(rest.len() as u64, "more source");
+        let connections = count(rest.iter().map(|(count, ..)| count).sum(), "connection");
+        page.paragraph(INDENT, &format!("and {more} with {connections}"), Paint::Dim);
+    }
 }
 
 fn files(page: &mut Page<'_>, analysis: &Analysis) {
@@ -69,7 +96,12 @@ fn logins(analysis: &Analysis) -> String {
     let probes = sum(|server| server.probes.values().sum());
     if probes > 0 {
         let checks = count(probes, "connection");
-        text.push_str(&format!("; {checks} opened and closed without a byte (health checks)"));
+        let mut sources = analysis.servers.iter().flat_map(|server| server.probes.keys());
+        let of = match (sources.next(), sources.next()) {
+            (Some(only), None) => format!(" of {only}"),
+            _ => String::new(),
+        };
+        text.push_str(&format!("; {checks}{of} opened and closed without a byte (health checks)"));
     }
     if analysis.totals.scanned > 0 {
         let scanned = count(analysis.totals.scanned, "connection");
@@ -284,4 +316,60 @@ pub(super) fn footer(page: &mut Page<'_>, analysis: &Analysis) {
         &format!("{} failed, {causes}: {}", count(failed, "connection"), codes.join(", ")),
         Paint::Bold,
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::report::text::{Style, write};
+    use crate::rules::tests::server::Server;
+
+    /// The report of a server with so many health checks from each source.
+    fn checked(counts: &[u64]) -> String {
+        let server = Server::unknown().with(|server| {
+            let sources = (1..).map(|last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)));
+            server.probes = sources.zip(counts.iter().copied()).collect();
+        });
+        let capture = CaptureFacts { packets: 1, ..CaptureFacts::default() };
+        let analysis =
+            Analysis { captures: vec![capture], servers: vec![server.facts], ..Analysis::default() };
+        let mut out = Vec::new();
+        write(&analysis, &Style { width: Some(140), ..Style::default() }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_source_of_health_checks_stands_in_the_sentence() {
+        let text = checked(&[2000]);
+        assert!(
+            text.contains("2,000 connections of 10.0.0.1 opened and closed without a byte (health checks)\n"),
+            "{text}"
+        );
+        assert!(!text.contains("10.0.0.1 →"), "{text}");
+    }
+
+    #[test]
+    fn several_sources_have_a_line_each_the_busiest_first() {
+        let text = checked(&[5, 40, 1]);
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains(" → ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "  10.0.0.2 → 10.1.0.10:1433: 40 connections without a byte",
+                "  10.0.0.1 → 10.1.0.10:1433: 5 connections without a byte",
+                "  10.0.0.3 → 10.1.0.10:1433: 1 connection without a byte",
+            ]
+        );
+        assert!(text.contains("46 connections opened and closed"), "{text}");
+        assert!(!text.contains("more source"), "{text}");
+    }
+
+    #[test]
+    fn of_many_sources_the_busiest_are_named_and_the_others_counted() {
+        let text = checked(&[9, 8, 7, 6, 5, 4, 3, 2, 2, 1, 1]);
+        assert_eq!(text.lines().filter(|line| line.contains(" → ")).count(), SOURCES);
+        assert!(text.contains("\n  and 3 more sources with 4 connections\n"), "{text}");
+    }
 }

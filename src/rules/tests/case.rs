@@ -102,14 +102,23 @@ fn check_form(example: &Example, verdict: &Verdict) {
     let note = find(example.slug).is_some_and(|rule| rule.rank == Rank::Note);
     assert!(note || !verdict.remedy.is_empty(), "{context}");
     for step in &verdict.remedy {
-        assert!(step.ends_with(['.', '?']), "{step}\n{context}");
+        // What is to be run stands below its step.
+        let ends = if step.command.is_some() { ['.', ':'] } else { ['.', '?'] };
+        assert!(step.text.ends_with(ends), "{}\n{context}", step.text);
+        for line in step.command.iter().flat_map(|command| command.split('\n')) {
+            assert!(
+                !line.is_empty() && line.trim() == line && !line.ends_with(['.', ':']),
+                "{line}\n{context}"
+            );
+        }
     }
     let own = [example.slug].into_iter();
     let others =
         verdict.ruled_out.iter().map(|out| out.slug).chain(verdict.candidates.iter().map(|c| c.slug));
     for slug in own.chain(others) {
         // Causes that no packet shows and no rule can therefore find.
-        let beyond = ["server-certificate-unusable", "policy-mismatch"];
+        let beyond =
+            ["server-certificate-unusable", "policy-mismatch", "listen-queue-full", "service-restart"];
         assert!(find(slug).is_some() || beyond.contains(&slug), "{slug}: {context}");
     }
     for out in &verdict.ruled_out {

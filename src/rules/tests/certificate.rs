@@ -287,7 +287,7 @@ fn what_is_wrong_with_a_certificate_reads_as_a_sentence() {
     let detail = example.ask().unwrap().detail;
     assert_eq!(
         detail,
-        "The client saw the server's certificate and closed the connection (FIN) without logging in: the certificate is expired \
+        "The client saw the server's certificate and closed the connection (FIN) without logging in: the certificate is out of date \
          since 2026-02-28; too weak (its RSA key has 1024 bits, under 2048); not for server authentication (extended \
          key usage)."
     );

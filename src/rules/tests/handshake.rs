@@ -129,3 +129,21 @@ fn a_flight_in_several_messages_is_told_to_who_asks_why_the_client_left() {
         fires("handshake-closed-by-client", "", Likely, connection, Server::unknown()).ask().unwrap();
     assert!(verdict.detail.ends_with("some clients take the first for all of it."), "{}", verdict.detail);
 }
+
+#[test]
+fn a_resumption_without_extended_master_secret_says_who_ended_it() {
+    let resumed = || {
+        Connection::offering(modern()).server_hello(ProtocolVersion::TLS12, ECDHE_GCM).with(|facts| {
+            facts.tls.resumed = true;
+            facts.tls.server.as_mut().unwrap().extended_master_secret = false;
+        })
+    };
+    let detail = |connection| {
+        silent("extended-master-secret-mismatch", "", connection, Server::unknown()).ask().unwrap().detail
+    };
+    assert!(
+        detail(resumed().reset(Side::Client))
+            .contains("the client reset the connection (RST) before the handshake"),
+    );
+    assert!(detail(resumed().fin(Side::Server)).contains("the server closed the connection (FIN)"));
+}

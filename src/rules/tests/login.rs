@@ -256,5 +256,5 @@ fn a_readable_refusal_gives_number_text_and_what_to_do() {
         "SQL Server refused the login with error 4060, state 1 (the database asked for cannot be opened): Cannot open \
          database \"x\" requested by the login."
     );
-    assert!(verdict.remedy[0].contains("connection string"), "{:?}", verdict.remedy);
+    assert!(verdict.remedy[0].text.contains("connection string"), "{:?}", verdict.remedy);
 }

@@ -16,6 +16,7 @@ mod policies;
 mod prelogin;
 mod provenance;
 mod registry;
+mod remedies;
 pub(crate) mod server;
 mod stalled;
 mod syn;

@@ -66,7 +66,7 @@ const TLS12_ON: [(ProtocolVersion, bool); 3] =
 fn a_policy_without_a_common_suite_is_certain_and_shows_the_lists() {
     let policy = server(&[ECDHE_CBC, RSA_CBC], &TLS12_ON);
     let verdict = says(R2, Certain, closed(&[TLS13_GCM, ECDHE_GCM]), Server::unknown(), &policy).unwrap();
-    assert!(verdict.detail.contains("Decided by the policy file sql1.txt."), "{}", verdict.detail);
+    assert!(verdict.detail.contains("by the policy file sql1.txt the server allows"), "{}", verdict.detail);
     let compared = verdict.compared.unwrap();
     assert_eq!(compared.offered.suites, Some(vec![TLS13_GCM, ECDHE_GCM]));
     assert_eq!(compared.allowed.suites, Some(vec![ECDHE_CBC, RSA_CBC]));
@@ -94,12 +94,16 @@ fn a_policy_without_a_common_version_is_certain() {
     let old = || Connection::offering(at_most(ProtocolVersion::TLS11)).reset(Side::Server);
     let verdict = says(R1, Certain, old(), Server::unknown(), &policy).unwrap();
     assert!(verdict.detail.contains("it allows TLS 1.2"), "{}", verdict.detail);
-    assert!(verdict.detail.contains("Decided by the policy file sql1.txt."), "{}", verdict.detail);
+    assert!(
+        verdict.detail.contains("by the policy file sql1.txt the server allows none"),
+        "{}",
+        verdict.detail
+    );
     says(R2, None, old(), Server::unknown(), &policy);
     // TLS 1.1 is not said to be off: only the old offer itself speaks for it.
     let partly = server(&[RSA_CBC], &[(ProtocolVersion::TLS10, false)]);
     let verdict = says(R1, Likely, old(), Server::unknown(), &partly).unwrap();
-    assert!(verdict.detail.contains("Decided by the ClientHello alone."), "{}", verdict.detail);
+    assert!(verdict.detail.contains("This is judged by the ClientHello alone."), "{}", verdict.detail);
 }
 
 #[test]
@@ -116,6 +120,8 @@ fn a_policy_that_meets_the_offer_rules_both_out() {
         [
             (R1, "by the policy file sql1.txt the server allows TLS 1.2 as well"),
             (R2, "by the policy file sql1.txt the server allows ECDHE_RSA_WITH_AES_256_GCM_SHA384 as well"),
+            ("strict-tls-required", "the server answered PRELOGIN in clear"),
+            ("reset-by-middlebox", "the FIN has TTL 128, as the server's other packets have"),
         ]
     );
     assert_eq!(verdict.compared.unwrap().common.suites, Some(vec![ECDHE_GCM]));
@@ -153,7 +159,8 @@ fn an_alert_outweighs_a_policy() {
     let refused = |alert| Connection::offering(suites(&[ECDHE_GCM])).alert(Side::Server, alert);
     for (slug, alert) in [(R1, 70), (R2, 71)] {
         let verdict = says(slug, Certain, refused(alert), Server::unknown(), &policy).unwrap();
-        assert!(verdict.detail.contains("Decided by the alert."), "{}", verdict.detail);
+        assert!(verdict.detail.contains(&format!("alert {alert}")), "{}", verdict.detail);
+        assert!(!verdict.detail.contains("sql1.txt"), "{}", verdict.detail);
         assert!(verdict.candidates.iter().any(|candidate| candidate.slug == "policy-mismatch"));
     }
 }
@@ -194,7 +201,7 @@ fn assumed_defaults_are_likely() {
     let old_server = assumed("2012 R2");
     let verdict = says(R2, Likely, closed(&[ECDHE_GCM]), Server::unknown(), &old_server).unwrap();
     assert!(
-        verdict.detail.contains("Decided by the defaults of Windows Server 2012 R2 (assumed)."),
+        verdict.detail.contains("by the defaults of Windows Server 2012 R2 (assumed) the server allows"),
         "{}",
         verdict.detail
     );
@@ -204,11 +211,11 @@ fn assumed_defaults_are_likely() {
     let verdict = says(R1, Likely, old(ProtocolVersion::SSL3), Server::unknown(), &assumed("2016")).unwrap();
     assert!(verdict.detail.contains("(assumed)"), "{}", verdict.detail);
     let verdict = says(R1, Likely, old(ProtocolVersion::TLS10), Server::unknown(), &assumed("2025")).unwrap();
-    assert!(verdict.detail.contains("the ClientHello alone"), "{}", verdict.detail);
+    assert!(verdict.detail.contains("by the ClientHello alone"), "{}", verdict.detail);
     // Seen to differ from the defaults, the server is not one of these.
     let gcm = Server::unknown().chose(ProtocolVersion::TLS12, CHACHA);
     let verdict = says(R2, Likely, closed(&[ECDHE_GCM]), gcm, &old_server).unwrap();
-    assert!(verdict.detail.contains("Decided by what this server accepts"), "{}", verdict.detail);
+    assert!(verdict.detail.contains("was only ever seen to choose"), "{}", verdict.detail);
 }
 
 #[test]
@@ -263,16 +270,23 @@ fn a_refusal_says_which_releases_would_have_taken_the_offer() {
     let undecided = detail(UNDECIDED, closed(&[ECDHE_GCM, ECDSA_GCM]));
     assert!(
         undecided.ends_with(
-            "The defaults of Windows Server 2016, 2019, 2022, 2025 meet this offer; 2012, 2012 R2 with an ECDSA \
-             certificate alone."
+            "Windows Server 2016 to 2025 with default settings would have accepted this offer (2012 or 2012 R2 only with \
+             an ECDSA certificate): unless this one was hardened or is another system, the offer is not why. What fits is \
+             listed below."
         ),
         "{undecided}"
     );
     let suite = detail(R2, closed(&[CHACHA]));
-    assert!(suite.ends_with("The defaults of no Windows Server release meet this offer."), "{suite}");
+    assert!(
+        suite.ends_with("has any of them in its default list. This is judged by the ClientHello alone."),
+        "{suite}"
+    );
     let version = detail(R1, Connection::offering(at_most(ProtocolVersion::TLS10)).fin(Side::Server));
     assert!(
-        version.ends_with("Windows Server 2008 R2, 2012, 2012 R2, 2016, 2019, 2022 meet this offer."),
+        version.ends_with(
+            "Windows Server 2008 R2 to 2022 with default settings would have accepted this offer: this one was hardened, or is \
+             another system."
+        ),
         "{version}"
     );
 }

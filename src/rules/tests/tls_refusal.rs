@@ -367,7 +367,8 @@ fn the_undecided_case_names_what_fits_and_excludes_what_was_seen_to_work() {
             "server-certificate-unusable"
         ]
     );
-    assert!(verdict.ruled_out.is_empty());
+    let excluded: Vec<&str> = verdict.ruled_out.iter().map(|out| out.slug).collect();
+    assert_eq!(excluded, ["strict-tls-required", "reset-by-middlebox"]);
 
     let known = fires(
         "closed-after-client-hello",
@@ -381,7 +382,13 @@ fn the_undecided_case_names_what_fits_and_excludes_what_was_seen_to_work() {
         verdict.ruled_out.iter().map(|out| (out.slug, out.at.is_some())).collect();
     assert_eq!(
         excluded,
-        [("no-common-tls-version", true), ("no-common-cipher-suite", true), ("no-common-group", true)]
+        [
+            ("no-common-tls-version", true),
+            ("no-common-cipher-suite", true),
+            ("no-common-group", true),
+            ("strict-tls-required", true),
+            ("reset-by-middlebox", true)
+        ]
     );
     assert_eq!(
         verdict.candidates.iter().map(|candidate| candidate.slug).collect::<Vec<_>>(),
@@ -428,4 +435,16 @@ fn the_frame_that_taught_what_the_server_takes_is_quoted() {
     let verdict = fires("no-common-cipher-suite", "FIN", Likely, gcm, cbc).ask().unwrap();
     assert!(verdict.evidence.iter().any(|line| line.moment.at.frame == 11), "{verdict:#?}");
     assert_eq!(verdict.ruled_out[0].at.unwrap().frame, 11);
+}
+
+#[test]
+fn a_large_hello_that_was_refused_is_not_said_to_be_unanswered() {
+    let offer = || Offer { key_shares: vec![NamedGroup::X25519_MLKEM768], ..modern() };
+    let large = || Connection::answered().client_hello_of(offer(), 1750);
+    let detail = |connection| {
+        silent("client-hello-intolerance", "", connection, Server::modern()).ask().unwrap().detail
+    };
+    assert!(detail(large().reset(Side::Server)).contains("was answered by RST"));
+    assert!(detail(large().fin(Side::Server)).contains("was answered by FIN"));
+    assert!(detail(large().pause(15 * SECOND).fin(Side::Client)).contains("was never answered"));
 }
