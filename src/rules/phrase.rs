@@ -288,40 +288,33 @@ pub(super) fn closer(case: &Case<'_>) -> Confidence {
     if reset && case.server.foreign_reset.is_some() { Confidence::Likely } else { Confidence::Certain }
 }
 
-/// What the TTL of the closing packet says of a device that ends connections in a host's name: ruled out by that
-/// packet, or a cause that fits. Nothing where a host shows no TTL to compare with.
+/// What the TTL of a closing packet other than a RST says of a device that ends connections in a host's name: ruled out
+/// by that packet, or a cause that fits. What a RST shows is weighed for every verdict alike ([`super::provenance`]).
 pub(super) fn device_in_path(case: &Case<'_>, verdict: Verdict) -> Verdict {
     const DEVICE: &str = "reset-by-middlebox";
     let connection = case.connection;
-    let (side, half) = match connection.ended.by {
-        EndedBy::Client => (Side::Client, &connection.tcp.client),
-        EndedBy::Server => (Side::Server, &connection.tcp.server),
+    let half = match connection.ended.by {
+        EndedBy::Client => &connection.tcp.client,
+        EndedBy::Server => &connection.tcp.server,
         EndedBy::Network | EndedBy::Nobody => return verdict,
     };
-    let Some(at) = connection.ended.at else { return verdict };
-    let host = half.ttl_min.zip(half.ttl_max);
-    let reset = connection.tcp.resets.iter().find(|reset| reset.moment == at && reset.from == side);
-    let (what, ttl) = match (reset, host) {
-        (Some(reset), Some(host)) if reset.sender_went_on.is_none() => {
-            ("RST", (reset.ttl_distance() == Some(0) && host.0 == host.1).then_some(reset.ttl))
-        }
-        (None, Some((low, high))) if connection.ended.how == EndedHow::Fin => {
-            ("FIN", (low == high).then_some(low))
-        }
-        (None, Some((low, high))) if connection.ended.how == EndedHow::Alert => {
-            ("alert", (low == high).then_some(low))
-        }
-        (None, Some((low, high))) => ("last packet", (low == high).then_some(low)),
-        _ => ("last packet", None),
+    let who = if connection.ended.by == EndedBy::Client { "client" } else { "server" };
+    let what = match connection.ended.how {
+        EndedHow::Reset => return verdict,
+        EndedHow::Fin => "FIN",
+        EndedHow::Alert => "alert",
+        _ => "last packet",
     };
+    let ttl = half.ttl_min.filter(|low| Some(*low) == half.ttl_max);
     match ttl {
         Some(ttl) => verdict.rules_out(
             DEVICE,
-            format!("the {what} has TTL {ttl}, as the {}'s other packets have", who(side)),
-            Some(at),
+            format!("the {what} has TTL {ttl}, as the {who}'s other packets have"),
+            connection.ended.at,
         ),
-        None => verdict
-            .candidate(DEVICE, format!("a device in the path may have ended it in the {}'s name", who(side))),
+        None => {
+            verdict.candidate(DEVICE, format!("a device in the path may have ended it in the {who}'s name"))
+        }
     }
 }
 

@@ -7,14 +7,15 @@
 
 use crate::facts::{EndedHow, ResetFact};
 use crate::rules::phrase;
-use crate::rules::{Case, Verdict};
+use crate::rules::{Case, Confidence, Verdict};
 
 /// The rule whose verdict is meant.
 const SLUG: &str = "reset-by-middlebox";
 /// IP identifications of one host lie this near to each other, when its own follow each other closely: what a busy
 /// host sends on other connections comes between.
 const NEAR: u16 = 4096;
-/// Signs that make a device in the path a candidate: one alone has harmless causes, such as another route.
+/// Signs that make a device in the path a candidate beside another cause: one alone has harmless causes, such as
+/// another route, and is enough only where nothing else is known.
 const ENOUGH: usize = 2;
 
 /// Says of a verdict on a connection that ended by RST whether a device in the path fits, or is ruled out.
@@ -29,6 +30,7 @@ pub(crate) fn weigh(case: &Case<'_>, verdict: Verdict) -> Verdict {
     }
     let who = phrase::who(reset.from);
     let signs = signs(reset, who);
+    let enough = if verdict.confidence == Confidence::Possible { 1 } else { ENOUGH };
     match (signs.len(), reset.host_ttl) {
         (0, Some((low, high))) => {
             let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
@@ -38,7 +40,7 @@ pub(crate) fn weigh(case: &Case<'_>, verdict: Verdict) -> Verdict {
             );
             verdict.rules_out(SLUG, because, Some(reset.moment))
         }
-        (ENOUGH.., _) => {
+        (count, _) if count >= enough => {
             verdict.candidate(SLUG, format!("of the RST in the name of the {who} {}", signs.join(", ")))
         }
         _ => verdict,

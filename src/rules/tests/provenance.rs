@@ -8,10 +8,14 @@ use crate::rules::{Case, Confidence, Verdict, weigh_reset};
 const SLUG: &str = "reset-by-middlebox";
 
 fn weighed(connection: &Connection) -> Verdict {
+    weighed_as(Confidence::Likely, connection)
+}
+
+fn weighed_as(confidence: Confidence, connection: &Connection) -> Verdict {
     let server = Server::unknown();
     let policies = Policies::default();
     let case = Case { connection: &connection.facts, server: &server.facts, policies: &policies };
-    weigh_reset(&case, Verdict::new(Confidence::Likely, "The server resets."))
+    weigh_reset(&case, Verdict::new(confidence, "The server resets."))
 }
 
 fn refused(change: impl Fn(&mut ResetFact)) -> Connection {
@@ -41,6 +45,12 @@ fn one_sign_alone_neither_excludes_nor_suspects() {
         let verdict = weighed(&refused(sign));
         assert!(verdict.ruled_out.is_empty() && verdict.candidates.is_empty(), "{verdict:#?}");
     }
+}
+
+#[test]
+fn where_nothing_is_decided_one_sign_is_enough() {
+    let verdict = weighed_as(Confidence::Possible, &refused(|reset| reset.ttl = 126));
+    assert_eq!(verdict.candidates.len(), 1, "{verdict:#?}");
 }
 
 #[test]

@@ -191,8 +191,6 @@ fn a_device_in_the_path_fits_unless_the_ttl_is_that_of_the_host() {
     assert!(!fits(&said(UNDECIDED, closed(), Server::unknown())));
     let several = closed().with(|facts| facts.tcp.server.ttl_min = Some(60));
     assert!(fits(&said(UNDECIDED, several, Server::unknown())));
-    let near = Connection::offering(modern()).reset_with_ttl(Side::Server, 126);
-    assert!(fits(&said(UNDECIDED, near, Server::unknown())));
 }
 
 #[test]
