@@ -261,7 +261,13 @@ impl Question<'_, '_> {
             return (Some(suites), Some(Basis::File));
         }
         match self.policies.assumed.and_then(|release| release.suites) {
-            Some(suites) => (Some(suites.iter().copied().map(CipherSuite).collect()), Some(Basis::Assumed)),
+            Some(suites) => {
+                let off = |suite: CipherSuite| {
+                    self.policies.server.as_ref().is_some_and(|policy| policy.forbids(suite))
+                };
+                let left = suites.iter().copied().map(CipherSuite).filter(|suite| !off(*suite));
+                (Some(left.collect()), Some(Basis::Assumed))
+            }
             None => (None, None),
         }
     }

@@ -15,7 +15,8 @@ declare_rule! {
     /// (95 %, exact binomial) with the probability that follows from the prime on the wire, about 1 in 256, or those
     /// that died must be exactly those with a public value that is short or begins with a zero byte. One failure is
     /// possible, several are likely, and so is one with alert 20 or 51. A share far from it is something else, and
-    /// so is one that the same client's handshakes without DHE have as well. Where many clients connect a few times
+    /// so is one that the same client's handshakes without DHE have as well, or in which an end lacks the extended master
+    /// secret (T307). Where many clients connect a few times
     /// each, the failures of all of them are held against all their handshakes instead.
     ///
     /// ## What to do
@@ -33,6 +34,9 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     }
     let statistics = DheStatistics::around(case.server, connection)?;
     let basis = basis(&statistics)?;
+    if super::extended_master_secret_mismatch::lacking(case).is_some() {
+        return None; // its enforcement fails as often, and then it is the cause
+    }
     let alert = says_bad_mac(connection);
     let several = match basis {
         Basis::Client => statistics.client.failed > 1,
@@ -40,6 +44,18 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     };
     let confidence = if several || alert { Confidence::Likely } else { Confidence::Possible };
     Some(verdict(case, statistics, basis, confidence))
+}
+
+/// Handshakes that die as leading zeros would make them, in words: `12 of 3000 TLS_DHE handshakes`. `None` when this one
+/// is none of them.
+pub(super) fn rate_of(case: &Case<'_>) -> Option<String> {
+    let statistics = DheStatistics::around(case.server, case.connection)
+        .filter(|_| case.connection.died_in_key_exchange)?;
+    let rate = match basis(&statistics)? {
+        Basis::Client => &statistics.client,
+        Basis::Server => &statistics.server,
+    };
+    Some(format!("{} of {} TLS_DHE handshakes", rate.failed, rate.handshakes))
 }
 
 /// An alert says that what the other end encrypted, or its Finished, was wrong: 20 `bad_record_mac`, 51 `decrypt_error`.
@@ -107,7 +123,7 @@ fn verdict(case: &Case<'_>, statistics: DheStatistics, basis: Basis, confidence:
         .evidence(line)
         .evidence(phrase::ending(connection, key.map(|key| key.moment)))
         .evidence(other_rate(&statistics, basis));
-    let verdict = master_secret(without_dhe(verdict, rate), connection);
+    let verdict = without_dhe(verdict, rate);
     let verdict = same_certificate(rate, connection, phrase::agreed(connection, verdict));
     let verdict = phrase::device_in_path(case, verdict);
     let events = if says_bad_mac(connection) { "36888 or 36887 (alert 20 or 51)" } else { "36888" };
@@ -213,21 +229,4 @@ fn without_dhe(verdict: Verdict, rate: &DheRate) -> Verdict {
             format!("{failed} of {total} handshakes without DHE died at this step too"),
         ),
     }
-}
-
-/// The enforcement of the extended master secret fails alike where an end lacks it.
-fn master_secret(verdict: Verdict, connection: &ConnectionFacts) -> Verdict {
-    let client = connection.tls.client.as_ref().is_some_and(|hello| hello.offer.extended_master_secret);
-    let server = connection.tls.server.as_ref().is_some_and(|hello| hello.extended_master_secret);
-    if client && server {
-        return verdict;
-    }
-    verdict.candidate(
-        "extended-master-secret-mismatch",
-        format!(
-            "the {} lacks the extended master secret, with which Windows updated since October 2019 fails as often over \
-             TLS_DHE (KB4528489)",
-            if client { "server" } else { "client" }
-        ),
-    )
 }

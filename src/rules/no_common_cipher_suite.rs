@@ -96,6 +96,14 @@ fn decided(
             DecidedBy::Others,
         ),
         _ if matches!(said, Some(Said::Meets(_))) => return None,
+        (None | Some(HANDSHAKE_FAILURE), Meets::Unknown) if refusal.suites_refused().is_some() => (
+            Confidence::Likely,
+            format!(
+                "The client offers {count} ({shown}); this server refused the same with alert 71 (insufficient_security) in \
+                 another connection, and ended this one."
+            ),
+            DecidedBy::Others,
+        ),
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
             Confidence::Likely,
             format!(
@@ -152,7 +160,9 @@ fn evidence(connection: &ConnectionFacts, refusal: &Refusal<'_>, verdict: Verdic
                 refusal.accepted_suites()
             ),
         )),
-        _ => None,
+        _ => refusal.suites_refused().map(|at| {
+            phrase::learnt(at, "alert 71 (insufficient_security) to a client that offers the same suites")
+        }),
     };
     verdict
         .evidence(phrase::client_hello(connection))

@@ -100,6 +100,15 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
             )
         }
         (_, _) if decides(&refusal, allowed.as_ref()) => return None,
+        (None | Some(40), Meets::Unknown) if refusal.versions_refused().is_some() => (
+            Confidence::Likely,
+            format!(
+                "The client offers {offered}; this server refused the same with alert 70 (protocol_version) in another \
+                 connection, and ended this one."
+            ),
+            refusal.versions_refused(),
+            DecidedBy::Others,
+        ),
         (None | Some(40), Meets::Unknown) if refusal.only_old_versions() && !refusal.strict => (
             Confidence::Likely,
             format!(
@@ -167,7 +176,9 @@ fn with_proof(case: &Case<'_>, verdict: Verdict, taught: Option<Moment>) -> Verd
     let hello = connection.tls.client.as_ref();
     let accepted = taught.map(|at| {
         let versions = phrase::list(case.server.accepts.versions.keys(), 4);
-        let text = if versions.is_empty() {
+        let text = if Refusal::of(case).and_then(|refusal| refusal.versions_refused()) == Some(at) {
+            "alert 70 (protocol_version) to a client that offers the same versions".to_owned()
+        } else if versions.is_empty() {
             "PRELOGIN answer: its build".to_owned()
         } else {
             format!("ServerHello {versions} to another client: what this server does accept")

@@ -134,15 +134,19 @@ impl<'a> Refusal<'a> {
         if self.hello.truncated && !offer.versions_listed {
             return None;
         }
-        let highest = highest(offer)?;
-        if offer.versions_listed || highest < ProtocolVersion::TLS10 {
-            let mut versions = offer.versions.clone();
-            versions.sort_unstable();
-            return Some(versions);
-        }
-        let all =
-            [ProtocolVersion::TLS10, ProtocolVersion::TLS11, ProtocolVersion::TLS12, ProtocolVersion::TLS13];
-        Some(all.into_iter().filter(|version| *version <= highest).collect())
+        Some(offer.all_versions()).filter(|versions| !versions.is_empty())
+    }
+
+    /// Where the server said to somebody that it refuses every version offered here (alert 70).
+    pub(super) fn versions_refused(&self) -> Option<Moment> {
+        let offered = self.offered_versions()?;
+        refused(&self.server.refuses.versions, &offered)
+    }
+
+    /// Where the server said to somebody that it refuses every suite offered here (alert 71).
+    pub(super) fn suites_refused(&self) -> Option<Moment> {
+        let offered = Some(&self.hello.offer.cipher_suites).filter(|_| !self.hello.truncated)?;
+        refused(&self.server.refuses.suites, offered)
     }
 
     /// Which releases of Windows Server would have taken this offer as they come, and what follows from that; `None`
@@ -299,6 +303,13 @@ pub(super) fn offers_version(offer: &Offer, version: ProtocolVersion) -> bool {
 /// The highest version of an offer.
 pub(super) fn highest(offer: &Offer) -> Option<ProtocolVersion> {
     offer.versions.iter().copied().max()
+}
+
+/// Where the last of these was refused first, when all of them were.
+fn refused<K: Ord>(refused: &std::collections::BTreeMap<K, Seen>, offered: &[K]) -> Option<Moment> {
+    let seen: Option<Vec<Moment>> =
+        offered.iter().map(|key| refused.get(key).map(|seen| seen.first)).collect();
+    seen?.into_iter().max()
 }
 
 fn meets<K>(accepted: &std::collections::BTreeMap<K, Seen>, offered: impl Fn(&K) -> bool) -> Meets {

@@ -344,10 +344,35 @@ fn a_pair_without_a_prime_has_no_rate() {
 fn a_missing_extended_master_secret_is_named() {
     let connection =
         exchanged().with(|facts| facts.tls.server.as_mut().unwrap().extended_master_secret = false);
-    let verdict =
-        fires("dhe-leading-zero", "", Likely, connection.fin(Side::Server), pair(3000, 12)).ask().unwrap();
-    assert!(verdict.candidates.iter().any(|candidate| candidate.slug == "extended-master-secret-mismatch"));
+    let ask = |slug, server| fires(slug, "", Likely, connection.clone().fin(Side::Server), server).ask();
+    assert!(ask("dhe-leading-zero", pair(3000, 12)).is_none(), "another cause fails in the same way");
+    let verdict = ask("extended-master-secret-mismatch", pair(3000, 12)).unwrap();
+    assert!(verdict.detail.starts_with("12 of 3000 TLS_DHE handshakes died"), "{}", verdict.detail);
+    assert!(verdict.ruled_out.iter().any(|out| out.slug == "dhe-leading-zero"));
+    assert!(
+        ask("extended-master-secret-mismatch", pair(3000, 2000)).is_none(),
+        "so many die of something else"
+    );
     let both =
         fires("dhe-leading-zero", "", Likely, exchanged().fin(Side::Server), pair(3000, 12)).ask().unwrap();
     assert!(both.candidates.is_empty());
+}
+
+#[test]
+fn a_client_without_extended_master_secret_counts_where_the_server_has_it() {
+    let offer = crate::facts::Offer { extended_master_secret: false, ..modern() };
+    let connection = exchanged().with(|facts| {
+        facts.tls.client.as_mut().unwrap().offer = std::sync::Arc::new(offer);
+        facts.tls.server.as_mut().unwrap().extended_master_secret = false;
+    });
+    let connection = connection.fin(Side::Server);
+    let seen = |server: &mut crate::facts::ServerFacts| {
+        server.accepts.extended_master_secret = Some(crate::facts::Seen { count: 1, first: moment(7, 0) });
+    };
+    let ask = |slug, server| fires(slug, "", Likely, connection.clone(), server).ask();
+    assert!(ask("dhe-leading-zero", pair(3000, 12)).is_some(), "nobody has it, as far as is known");
+    assert!(ask("dhe-leading-zero", pair(3000, 12).with(seen)).is_none());
+    let verdict = ask("extended-master-secret-mismatch", pair(3000, 12).with(seen)).unwrap();
+    assert!(verdict.detail.contains("the client lacks"), "{}", verdict.detail);
+    assert!(verdict.evidence.iter().any(|line| line.moment == moment(7, 0)));
 }

@@ -1,12 +1,12 @@
 //! A refused ClientHello next to what the user says is allowed.
 
 use super::case::*;
-use crate::facts::Side;
+use crate::facts::{Offer, Side};
 use crate::reference::Release;
 use crate::reference::policy::{Policies, Policy, Role};
 use crate::rules::Confidence::{Certain, Likely, Possible};
 use crate::rules::{Confidence, Verdict};
-use crate::tls::{CipherSuite, ProtocolVersion, PublicKey};
+use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, PublicKey};
 
 const R1: &str = "no-common-tls-version";
 const R2: &str = "no-common-cipher-suite";
@@ -289,4 +289,39 @@ fn a_refusal_says_which_releases_would_have_taken_the_offer() {
         ),
         "{version}"
     );
+}
+
+#[test]
+fn curves_that_do_not_meet_are_the_cause_where_every_suite_needs_one() {
+    const T302: &str = "no-common-group";
+    let curves = |suites: &[CipherSuite], versions: &[(ProtocolVersion, bool)]| {
+        let mut policies = server(suites, versions);
+        policies.server.as_mut().unwrap().groups = Some(vec![NamedGroup::SECP384R1]);
+        policies
+    };
+    let offering = |groups: Vec<NamedGroup>| {
+        let offer = Offer { groups: Some(groups), ..suites(&[ECDHE_GCM, RSA_CBC]) };
+        Connection::offering(offer).reset(Side::Server)
+    };
+    let apart = || offering(vec![NamedGroup::SECP256R1]);
+    let on = [(ProtocolVersion::TLS12, true)];
+    let verdict = says(T302, Certain, apart(), Server::unknown(), &curves(&[ECDHE_GCM], &on)).unwrap();
+    assert!(verdict.detail.contains("secp384r1") && verdict.compared.is_some(), "{}", verdict.detail);
+    says(T302, Likely, apart(), Server::unknown(), &curves(&[ECDHE_GCM], &[]));
+    says(T302, None, apart(), Server::unknown(), &curves(&[ECDHE_GCM, RSA_CBC], &on));
+    let both = offering(vec![NamedGroup::SECP256R1, NamedGroup::SECP384R1]);
+    says(T302, None, both, Server::unknown(), &curves(&[ECDHE_GCM], &on));
+    // What the server was seen to do outweighs the file.
+    let seen = Server::modern().used(NamedGroup::SECP256R1);
+    says(T302, None, apart(), seen, &curves(&[ECDHE_GCM], &on));
+}
+
+#[test]
+fn what_is_switched_off_is_not_assumed_either() {
+    let mut policies = assumed("2012 R2");
+    let export = "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\\
+                  SecurityProviders\\SCHANNEL\\KeyExchangeAlgorithms\\PKCS]\n\"Enabled\"=dword:00000000\n";
+    says(R2, None, closed(&[RSA_CBC]), Server::unknown(), &policies);
+    policies.server = Some(Policy::parse("off.reg", export.as_bytes()).unwrap());
+    says(R2, Likely, closed(&[RSA_CBC]), Server::unknown(), &policies);
 }

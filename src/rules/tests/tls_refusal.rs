@@ -1,12 +1,18 @@
 //! The server ends it right after ClientHello: version, suite, group, signature algorithm, size, or undecided.
 
 use super::case::*;
-use crate::facts::{Offer, Side};
+use crate::facts::{Offer, Seen, ServerFacts, Side};
 use crate::rules::Confidence::{Certain, Likely, Possible};
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
 pub(super) fn examples() -> Vec<Example> {
     [versions(), suites_and_lists(), undecided_and_size()].concat()
+}
+
+/// Versions that the server answered with alert 70.
+fn refused_versions(server: &mut ServerFacts, versions: &[ProtocolVersion]) {
+    let seen = Seen { count: 1, first: moment(7, 0) };
+    server.refuses.versions.extend(versions.iter().map(|version| (*version, seen)));
 }
 
 fn versions() -> Vec<Example> {
@@ -24,6 +30,19 @@ fn versions() -> Vec<Example> {
             Certain,
             old().alert(Side::Server, 70),
             Server::modern(),
+        ),
+        fires(
+            R1,
+            "RST; the same versions were refused with alert 70",
+            Likely,
+            Connection::offering(tls12_only()).reset(Side::Server),
+            Server::unknown().with(|server| refused_versions(server, &[ProtocolVersion::TLS12])),
+        ),
+        silent(
+            R1,
+            "RST; only some of its versions were refused with alert 70",
+            Connection::offering(at_most(ProtocolVersion::TLS12)).reset(Side::Server),
+            Server::unknown().with(|server| refused_versions(server, &[ProtocolVersion::TLS10])),
         ),
         fires(R1, "alert 86 after a fallback", Likely, old().alert(Side::Server, 86), Server::modern()),
         fires(
@@ -146,6 +165,15 @@ fn suites_and_lists() -> Vec<Example> {
             .hello_done()
     };
     vec![
+        fires(
+            R2,
+            "RST; the same suites were refused with alert 71",
+            Likely,
+            gcm().reset(Side::Server),
+            Server::unknown().with(|server| {
+                server.refuses.suites.insert(ECDHE_GCM, Seen { count: 1, first: moment(7, 0) });
+            }),
+        ),
         fires(R2, "alert 71 says it", Certain, gcm().alert(Side::Server, 71), Server::unknown()),
         fires(R2, "FIN; others show that it chooses another", Likely, gcm().fin(Side::Server), cbc_server()),
         fires(R2, "alert 40 with nothing known", Likely, gcm().alert(Side::Server, 40), Server::unknown()),
