@@ -49,6 +49,17 @@ pub(super) fn weak_signature(connection: &ConnectionFacts) -> Option<WeakSignatu
     })
 }
 
+/// The first certificate of the chain that is signed with SHA-1, with the same exceptions: TLS 1.2 and SQL Server take
+/// it, clients of a higher security level do not.
+pub(super) fn sha1_signature(connection: &ConnectionFacts) -> Option<(usize, &CertificateInfo)> {
+    let chain = connection.tls.certificate.as_ref()?.chain.iter().enumerate();
+    let signed = |certificate: &CertificateInfo| certificate.signature_hash == HashAlgorithm::Sha1;
+    let counts = |(depth, certificate): &(usize, &CertificateInfo)| {
+        signed(certificate) && !certificate.self_signed_fallback() && !(*depth > 0 && certificate.self_signed)
+    };
+    chain.into_iter().find(counts)
+}
+
 /// Whether the hash is one that no current client verifies, whatever it offers.
 pub(super) fn is_broken(hash: HashAlgorithm) -> bool {
     matches!(hash, HashAlgorithm::Md2 | HashAlgorithm::Md4 | HashAlgorithm::Md5)

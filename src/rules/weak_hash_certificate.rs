@@ -1,6 +1,6 @@
 use super::certificate::{self, WeakSignature};
 use super::phrase::{self, PRE_LOGIN_10054};
-use crate::facts::{Phase, Side};
+use crate::facts::{ConnectionFacts, Phase, Side};
 use crate::rules::{Case, Confidence, Severity, Step, Verdict, declare_rule};
 use crate::tls::HashAlgorithm;
 
@@ -14,7 +14,7 @@ declare_rule! {
     /// The Certificate message (TLS 1.2 and older) holds such a signature, or one with MD2 or MD4, on the leaf or in
     /// the chain, and the client ends the connection after it, before any login, without an alert that speaks of
     /// something else. The client's `signature_algorithms` must lack the algorithm, or the hash be MD5 or older, which
-    /// no current client verifies. While handshakes complete it is a warning.
+    /// no current client verifies. While handshakes complete it is a warning, and a signature with SHA-1 a note.
     ///
     /// ## What to do
     /// Replace the certificate by one with a SHA-256 signature all the way up, and restart SQL Server.
@@ -26,7 +26,7 @@ declare_rule! {
 
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    let weak = certificate::weak_signature(connection)?;
+    let Some(weak) = certificate::weak_signature(connection) else { return aging(connection) };
     let hash = weak.certificate.signature_hash;
     let refused = phrase::ended_by(connection, Side::Client)
         && connection.phase <= Phase::HandshakeDone
@@ -59,6 +59,29 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         );
     }
     None
+}
+
+/// SHA-1: no cause of failure with SQL Server itself, and on its way out.
+fn aging(connection: &ConnectionFacts) -> Option<Verdict> {
+    let (depth, certificate) = certificate::sha1_signature(connection)?;
+    if connection.phase < Phase::HandshakeDone {
+        return None;
+    }
+    let which = if depth == 0 { "The server's certificate" } else { "A certificate in the server's chain" };
+    let detail = format!(
+        "{which} is signed with SHA-1: these clients took it, and ones with a higher security level (OpenSSL 3, for one) do \
+         not."
+    );
+    let at = connection.tls.certificate.as_ref().map(|certificate| certificate.moment);
+    let line =
+        at.map(|at| phrase::learnt(at, format!("Certificate: {}", certificate::describe(certificate))));
+    Some(
+        Verdict::new(Confidence::Certain, detail)
+            .severity(Severity::Info)
+            .evidence(line)
+            .step("Replace it by one signed with SHA-256 at the next renewal.")
+            .group(format!("SHA-1 {}", certificate.subject)),
+    )
 }
 
 fn position(weak: &WeakSignature<'_>) -> &'static str {

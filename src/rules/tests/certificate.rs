@@ -6,6 +6,13 @@ use crate::rules::Confidence::{Certain, Likely, Possible};
 use crate::rules::{Confidence, Severity};
 use crate::tls::{CertificateInfo, CipherSuite, HashAlgorithm, ProtocolVersion, PublicKey, SignatureScheme};
 
+#[test]
+fn a_certificate_with_sha_1_is_a_note() {
+    let works = Connection::certified(sha1()).client_key(65).finished().server_finished().login().logged_in();
+    let verdict = fires("weak-hash-certificate", "", Certain, works, Server::unknown()).ask().unwrap();
+    assert_eq!(verdict.severity, Some(Severity::Info));
+}
+
 pub(super) fn examples() -> Vec<Example> {
     [weak_hashes(), rejected(), client_certificates()].concat()
 }
@@ -16,6 +23,10 @@ fn md5() -> CertificateInfo {
 
 fn sha512() -> CertificateInfo {
     signed_with("sha512WithRSAEncryption", HashAlgorithm::Sha512, Some(SignatureScheme::RSA_PKCS1_SHA512))
+}
+
+fn sha1() -> CertificateInfo {
+    signed_with("sha1WithRSAEncryption", HashAlgorithm::Sha1, Some(SignatureScheme::RSA_PKCS1_SHA1))
 }
 
 fn fallback() -> CertificateInfo {
@@ -79,6 +90,8 @@ fn weak_hashes() -> Vec<Example> {
             old(md5()).fin(Side::Client),
             Server::unknown(),
         ),
+        fires(R4, "SHA-1, and it works", Certain, works(sha1()), Server::unknown()),
+        silent(R4, "SHA-1, refused", Connection::certified(sha1()).fin(Side::Client), Server::unknown()),
         fires(R4, "it works with these clients", Certain, works(sha512()), Server::unknown()),
         silent(
             R4,
