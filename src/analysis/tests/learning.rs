@@ -313,3 +313,17 @@ fn the_extended_master_secret_is_seen_in_both_ways() {
     assert_eq!(server.accepts.extended_master_secret.unwrap().count, 1);
     assert_eq!(server.refuses.extended_master_secret.unwrap().count, 2);
 }
+
+#[test]
+fn a_server_whose_packets_are_missing_is_listed_all_the_same() {
+    let unheard = Connection::numbered(1).until_session().with(|facts| {
+        facts.tcp.server.packets = 0;
+        facts.tds.response = None;
+        facts.tds.logged_in = None;
+        facts.tls = crate::facts::TlsFacts::default();
+        facts.tds.login = None;
+    });
+    let said = super::analysis([unheard]);
+    let logins: Vec<u64> = said.servers.iter().map(|server| server.logins.attempted).collect();
+    assert_eq!(logins, [1]);
+}

@@ -141,7 +141,12 @@ pub(super) fn nothing_failed(page: &mut Page<'_>, analysis: &Analysis) {
         return;
     }
     let whole = analysis.captures.iter().all(|capture| capture.error.is_none());
+    let known = analysis.servers.iter().all(|server| {
+        let logins = server.logins;
+        logins.succeeded > 0 || logins.attempted == 0
+    });
     let text = match (analysis.restricted, whole) {
+        (false, _) if !known => "nothing is seen to fail, nor every login to succeed",
         (true, _) if analysis.totals.selected == 0 => "the filter selects nothing",
         (true, _) => "nothing failed among what the filter selects",
         (false, true) => "nothing failed",
@@ -149,7 +154,8 @@ pub(super) fn nothing_failed(page: &mut Page<'_>, analysis: &Analysis) {
     };
     page.gap();
     if analysis.left_out.codes.is_empty() {
-        page.headline("✔", Paint::Good, &[(text.to_owned(), Paint::Bold)]);
+        let (symbol, paint) = if known { ("✔", Paint::Good) } else { ("·", Paint::Dim) };
+        page.headline(symbol, paint, &[(text.to_owned(), Paint::Bold)]);
     } else {
         page.headline("·", Paint::Dim, &[("no failure by the rules that are shown".to_owned(), Paint::Bold)]);
     }
@@ -244,7 +250,11 @@ pub(super) fn servers(page: &mut Page<'_>, analysis: &Analysis) {
 
 fn describe(page: &mut Page<'_>, server: &ServerFacts) {
     let logins = server.logins;
-    let unknown = if server.spoke_tds.is_some() { "build unknown" } else { "never said a word" };
+    let unknown = match (server.spoke_tds, server.unheard) {
+        (Some(_), _) => "build unknown",
+        (None, 0) => "never said a word",
+        (None, _) => "its packets are not in the capture",
+    };
     let what = product(server).unwrap_or_else(|| unknown.to_owned());
     let mut pieces = vec![(server.endpoint.to_string(), Paint::Bold), (what, Paint::Plain)];
     if let Some((_, instance)) = &server.announced {
