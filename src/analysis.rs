@@ -1,20 +1,23 @@
 //! Drives the line from packets to findings.
 //!
-//! [`Analyzer::run`] pulls packets from a source, decodes them, feeds the stream table, and lets the
-//! `collector` keep what each finished connection taught. When the source is exhausted the `judge` asks
-//! the rules: only then is everything known that other connections teach, so the order of packets between
-//! connections does not matter.
+//! [`Analyzer::run`] pulls packets from a source and deals them out to `shard`s by flow (`pipeline`), on as many threads
+//! as it is given. A shard decodes its packets, feeds its stream table, and lets its `collector` keep what each finished
+//! connection taught. When the source is exhausted the collectors are merged and the `judge` asks the rules: only then
+//! is everything known that other connections teach, so the order of packets between connections does not matter.
 
 mod browser;
 mod calls;
 mod collector;
 mod filter;
+mod fold;
 mod hint;
 mod judge;
 mod learning;
 mod load;
+mod pipeline;
 mod result;
 mod scan;
+mod shard;
 mod successes;
 mod taken_at;
 #[cfg(test)]
@@ -33,17 +36,10 @@ pub struct Progress {
     pub bytes: u64,
 }
 
-use std::sync::Arc;
-
-use crate::capture::{Error, Source};
-use crate::decode::{Decoded, Undecoded, decode};
-use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
+use crate::capture::Source;
 use crate::reference::policy::Policies;
 use crate::rules::Selection;
-use crate::session::{KnownPorts, Session};
-use crate::stream::{Closed, Limits, Table};
-
-use collector::Collector;
+use crate::stream::Limits;
 
 /// What to look at, and how much to keep.
 #[derive(Debug, Clone)]
@@ -64,6 +60,9 @@ pub struct Settings {
     pub max_pending: usize,
     /// Bounds of the stream table.
     pub limits: Limits,
+    /// Threads that work beside the one that reads; 1 for none, 0 for as many as there are processors. The result is
+    /// the same for any number.
+    pub threads: usize,
 }
 
 impl Default for Settings {
@@ -77,6 +76,7 @@ impl Default for Settings {
             healthy_exemplars: 2,
             max_pending: 50_000,
             limits: Limits::default(),
+            threads: 0,
         }
     }
 }
@@ -84,138 +84,18 @@ impl Default for Settings {
 /// Reads a capture and says what failed and why.
 #[derive(Debug)]
 pub struct Analyzer {
-    table: Table<Session>,
-    known: Arc<KnownPorts>,
-    collector: Collector,
-    qualities: Vec<QualityFacts>,
-    now: Time,
+    settings: Settings,
 }
 
 impl Analyzer {
-    /// An analyzer that has seen nothing.
+    /// An analyzer with these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let known = Arc::new(KnownPorts { ports: settings.filter.ports.clone() });
-        Self {
-            table: Table::new(settings.limits),
-            collector: Collector::new(settings, Arc::clone(&known)),
-            known,
-            qualities: Vec::new(),
-            now: Time(i64::MIN),
-        }
+        Self { settings }
     }
 
     /// Reads `source` to its end; `progress` hears now and then how far it is.
-    pub fn run(mut self, source: &mut dyn Source, progress: &mut dyn FnMut(Progress)) -> Analysis {
-        /// Packets between two calls of `progress`.
-        const STEP: u64 = 1 << 16;
-        let mut packets = 0_u64;
-        let stopped = loop {
-            match source.advance() {
-                Ok(true) => {}
-                Ok(false) => break None,
-                Err(error) => break Some(error),
-            }
-            if let Some(packet) = source.packet() {
-                self.now = self.now.max(Time(packet.time));
-                let decoded = decode(&packet);
-                self.take(
-                    &decoded,
-                    packet.file,
-                    (packet.bytes.len() as u64) < u64::from(packet.original_len),
-                );
-            }
-            packets += 1;
-            if packets.is_multiple_of(STEP) {
-                let bytes = source.summaries().iter().map(|summary| summary.bytes).sum();
-                progress(Progress { packets, bytes });
-            }
-        };
-        self.finish(source, stopped.as_ref())
-    }
-
-    fn take(&mut self, decoded: &Decoded<'_>, file: u32, snapped: bool) {
-        let quality = self.quality(file);
-        quality.snapped += u64::from(snapped);
-        match decoded {
-            Decoded::Tcp(segment) => {
-                quality.tcp += 1;
-                quality.offloaded += u64::from(segment.ip.zero_length);
-                let known = &self.known;
-                let now = self.now;
-                let collector = &mut self.collector;
-                self.table.segment(
-                    segment,
-                    &mut |number, key| Session::new(number, key, Arc::clone(known)),
-                    &mut |closed| close(collector, closed, now),
-                );
-            }
-            Decoded::Udp(datagram) => {
-                quality.udp += 1;
-                self.collector.browser.datagram(datagram);
-            }
-            Decoded::Icmp(icmp) => {
-                quality.other += 1;
-                self.collector.browser.icmp(icmp);
-                self.table.icmp(icmp);
-            }
-            Decoded::Other(reason) => match reason {
-                Undecoded::OtherProtocol => quality.other += 1,
-                Undecoded::LinkType => quality.unknown_link += 1,
-                Undecoded::Truncated => quality.truncated += 1,
-                Undecoded::LaterFragment => quality.fragments += 1,
-            },
-        }
-    }
-
-    fn quality(&mut self, file: u32) -> &mut QualityFacts {
-        let index = file as usize;
-        if self.qualities.len() <= index {
-            self.qualities.resize(index + 1, QualityFacts::default());
-        }
-        // Just made long enough.
-        #[expect(clippy::indexing_slicing, reason = "resized above")]
-        &mut self.qualities[index]
-    }
-
-    fn finish(self, source: &dyn Source, stopped: Option<&Error>) -> Analysis {
-        let Self { table, mut collector, mut qualities, now, .. } = self;
-        let counts = table.counts();
-        table.finish(&mut |closed| close(&mut collector, closed, now));
-        let summaries = source.summaries();
-        qualities.resize(summaries.len().max(qualities.len()), QualityFacts::default());
-        let mut captures: Vec<CaptureFacts> = summaries
-            .into_iter()
-            .zip(&qualities)
-            .map(|(summary, quality)| CaptureFacts {
-                quality: QualityFacts { dropped: summary.dropped, ..*quality },
-                path: summary.path,
-                format: summary.format,
-                packets: summary.packets,
-                bytes: summary.bytes,
-                first: summary.first.map(Time),
-                last: summary.last.map(Time),
-                damage: summary
-                    .damage
-                    .into_iter()
-                    .map(|damage| DamageFact {
-                        offset: damage.offset,
-                        frame: damage.frame,
-                        what: damage.what,
-                    })
-                    .collect(),
-                error: summary.error.map(|error| error.to_string()),
-            })
-            .collect();
-        if let (Some(error), [only]) = (stopped, captures.as_mut_slice()) {
-            only.error.get_or_insert_with(|| error.to_string());
-        }
-        judge::judge(collector, captures, counts)
-    }
-}
-
-fn close(collector: &mut Collector, closed: Closed<Session>, now: Time) {
-    if let Some(facts) = Session::finish(closed, now) {
-        collector.connection(facts);
+    pub fn run(self, source: &mut dyn Source, progress: &mut dyn FnMut(Progress)) -> Analysis {
+        pipeline::run(self.settings, source, progress)
     }
 }

@@ -32,6 +32,14 @@ impl Calls {
         self.made.entry((connection.client.ip, connection.server.port)).or_default().insert(call);
     }
 
+    /// Takes in those of another part of the capture.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (pair, calls) in other.made {
+            self.count += calls.len();
+            self.made.entry(pair).or_default().extend(calls);
+        }
+    }
+
     /// Says of a redirected connection where its client went next: the target has another address, or another port.
     pub(super) fn follow(&self, connection: &mut ConnectionFacts) {
         let server = connection.server;

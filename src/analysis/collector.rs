@@ -1,14 +1,16 @@
 //! Keeps what finished connections taught, until the rules are asked.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::browser::Browser;
 use super::calls::Calls;
+use super::fold::Folder;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
-use super::load::learn_load;
+use super::load::{learn_load, merge_load};
 use super::scan::Scans;
 use super::taken_at::Votes;
 use super::{Settings, Totals};
@@ -39,7 +41,7 @@ pub(super) struct Collector {
     pub(super) healthy: Vec<ConnectionFacts>,
     pub(super) healthy_kept: BTreeMap<Endpoint, usize>,
     /// Healthy connections judged for warnings at once, then let go.
-    pub(super) folded: super::judge::Folder,
+    pub(super) folded: Folder,
     pub(super) browser: Browser,
     pub(super) totals: Totals,
     /// Connections with a verdict that were judged early and let go.
@@ -68,6 +70,20 @@ pub(super) struct ConnectionQuality {
     pub(super) duplicates: BTreeMap<u32, u64>,
 }
 
+impl ConnectionQuality {
+    fn merge(&mut self, other: Self) {
+        let add = |mine: &mut BTreeMap<u32, u64>, theirs: BTreeMap<u32, u64>| {
+            for (file, count) in theirs {
+                *mine.entry(file).or_default() += count;
+            }
+        };
+        add(&mut self.midstream, other.midstream);
+        add(&mut self.one_sided, other.one_sided);
+        add(&mut self.gapped, other.gapped);
+        add(&mut self.duplicates, other.duplicates);
+    }
+}
+
 impl Collector {
     pub(super) fn new(settings: Settings, known: Arc<KnownPorts>) -> Self {
         Self {
@@ -79,7 +95,7 @@ impl Collector {
             silent: Vec::new(),
             healthy: Vec::new(),
             healthy_kept: BTreeMap::new(),
-            folded: super::judge::Folder::default(),
+            folded: Folder::default(),
             browser: Browser::default(),
             totals: Totals::default(),
             omitted: 0,
@@ -126,6 +142,59 @@ impl Collector {
         } else {
             self.let_go(connection);
         }
+    }
+
+    /// Takes in what another part of the capture taught.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (endpoint, theirs) in other.servers {
+            match self.servers.entry(endpoint) {
+                Entry::Vacant(entry) => {
+                    entry.insert(theirs);
+                }
+                Entry::Occupied(mut entry) => {
+                    merge_load(&mut entry.get_mut().load, &theirs.load);
+                    entry.get_mut().merge(theirs);
+                }
+            }
+        }
+        self.clients.extend(other.clients);
+        self.pending.extend(other.pending);
+        self.silent.extend(other.silent);
+        self.healthy.extend(other.healthy);
+        self.folded.merge(other.folded);
+        self.totals.add(&other.totals);
+        self.omitted += other.omitted;
+        self.failing.extend(other.failing);
+        self.quality.merge(other.quality);
+        let (files, servers) = other.taken_at;
+        for (file, votes) in files {
+            self.taken_at.0.entry(file).or_default().merge(&votes);
+        }
+        for (server, votes) in servers {
+            self.taken_at.1.entry(server).or_default().merge(&votes);
+        }
+        self.scans.merge(other.scans);
+        self.calls.merge(other.calls);
+        self.first = match (self.first, other.first) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+    }
+
+    /// The healthy connections to show: of each server the first ones, in order.
+    pub(super) fn take_healthy(&mut self) -> Vec<ConnectionFacts> {
+        let mut healthy = std::mem::take(&mut self.healthy);
+        healthy.sort_by_key(|connection| connection.id);
+        if self.settings.all_connections {
+            return healthy;
+        }
+        let mut kept = BTreeMap::<Endpoint, usize>::new();
+        healthy.retain(|connection| {
+            let kept = kept.entry(connection.server).or_default();
+            *kept += 1;
+            *kept <= self.settings.healthy_exemplars
+        });
+        healthy
     }
 
     fn silent_connection(&mut self, connection: ConnectionFacts) {

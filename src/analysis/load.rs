@@ -30,6 +30,21 @@ pub(super) fn learn_load(server: &mut ServerFacts, connection: &ConnectionFacts)
     }
 }
 
+/// Takes in the windows of another part of the capture: as long as the longer of both.
+pub(super) fn merge_load(windows: &mut Vec<LoadWindow>, others: &[LoadWindow]) {
+    let longest = others.first().map_or(1, |other| other.seconds);
+    while !windows.is_empty() && windows.first().is_some_and(|window| window.seconds < longest) {
+        *windows = twice_as_long(windows);
+    }
+    for other in others {
+        if windows.is_empty() {
+            windows.push(other.clone());
+        } else {
+            window_at(windows, other.start).absorb(other);
+        }
+    }
+}
+
 /// Counts the connections open at the end of each window, once all are known.
 pub(super) fn count_open(windows: &mut [LoadWindow]) {
     let mut open = 0_u64;

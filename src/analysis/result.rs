@@ -86,3 +86,18 @@ pub struct Totals {
     /// Failing connections judged before the end, with what was known then, to keep memory bounded.
     pub judged_early: u64,
 }
+
+impl Totals {
+    /// Takes in the counts of another part of the capture.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.tds += other.tds;
+        self.selected += other.selected;
+        self.failed += other.failed;
+        self.logged_in += other.logged_in;
+        self.probes += other.probes;
+        self.scanned += other.scanned;
+        self.evicted += other.evicted;
+        self.judged_early += other.judged_early;
+    }
+}

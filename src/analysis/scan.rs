@@ -31,6 +31,20 @@ impl Scans {
         }
     }
 
+    /// Takes in what another part of the capture called.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, ports) in other.called {
+            if self.called.len() >= KEPT && !self.called.contains_key(&key) {
+                continue;
+            }
+            let known = self.called.entry(key).or_default();
+            known.extend(ports);
+            while known.len() > PORTS {
+                known.pop_last();
+            }
+        }
+    }
+
     /// Whether it is one of a scan.
     pub(super) fn has(&self, connection: &ConnectionFacts) -> bool {
         let ports = |step| self.called.get(&key(connection, step)).into_iter().flatten();

@@ -24,6 +24,17 @@ impl Successes {
         }
     }
 
+    /// Takes in those of another part of the capture.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (pair, times) in other.begun {
+            for time in times {
+                if self.count < REMEMBERED {
+                    self.count += usize::from(self.begun.entry(pair).or_default().insert(time));
+                }
+            }
+        }
+    }
+
     /// Whether a login of this client to this server began between two times and succeeded.
     pub(super) fn between(&self, client: IpAddr, server: Endpoint, after: Time, before: Time) -> bool {
         let begun = self.begun.get(&(client, server));

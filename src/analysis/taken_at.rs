@@ -33,6 +33,14 @@ impl Votes {
         }
     }
 
+    /// Takes in the votes of other connections.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.with_checksum += other.with_checksum;
+        self.checksums.merge(&other.checksums);
+        self.ttl.merge(&other.ttl);
+        self.delays.merge(&other.delays);
+    }
+
     /// Where it was taken, and what shows it: the strongest proof that there is decides, also when it disagrees with
     /// itself.
     pub(super) fn decide(&self) -> (TakenAt, Option<TakenAtProof>) {
@@ -61,6 +69,12 @@ impl Tally {
             TakenAt::Between => self.between += 1,
             TakenAt::Unknown => {}
         }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.client += other.client;
+        self.server += other.server;
+        self.between += other.between;
     }
 
     const fn total(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Several captures as one: a merge by time.
 
-use super::{Error, Packet, Source, Summary};
+use super::{Chunk, Error, Packet, Source, Summary};
 
 /// Merges sources by timestamp, ties in argument order. Inputs that could not be opened, or break off, take
 /// their place in [`Source::summaries`]; the others go on.
@@ -87,6 +87,11 @@ impl Source for Chain {
     #[inline]
     fn packet(&self) -> Option<Packet<'_>> {
         self.links.get(self.current?)?.source.as_ref().ok()?.packet()
+    }
+
+    #[inline]
+    fn chunk(&self) -> Option<(&Chunk, usize)> {
+        self.links.get(self.current?)?.source.as_ref().ok()?.chunk()
     }
 
     fn summaries(&self) -> Vec<Summary> {

@@ -23,3 +23,4 @@ pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;
 pub use open::{Input, open, open_reader};
 pub use source::{Packet, Source, Summary};
+pub use window::Chunk;

@@ -1,7 +1,7 @@
 //! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap).
 
 use super::source::{Meter, Origin};
-use super::window::{MAX_RECORD, Window};
+use super::window::{Chunk, MAX_RECORD, Window};
 use super::{Error, LinkType, Packet, Source, Summary};
 
 /// A record of more bytes is damage, unless the header's snap length allows it (libpcap's MAXIMUM_SNAPLEN).
@@ -151,6 +151,11 @@ impl Source for PcapSource {
             original_len: record.original,
             bytes: self.window.bytes().get(..record.captured).unwrap_or_default(),
         })
+    }
+
+    #[inline]
+    fn chunk(&self) -> Option<(&Chunk, usize)> {
+        self.current.map(|_| self.window.chunk())
     }
 
     fn summaries(&self) -> Vec<Summary> {

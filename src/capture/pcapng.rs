@@ -2,7 +2,7 @@
 
 use super::pcap::read_u32;
 use super::source::{Meter, Origin};
-use super::window::{MAX_RECORD, Window};
+use super::window::{Chunk, MAX_RECORD, Window};
 use super::{Error, LinkType, Packet, Source, Summary};
 
 /// Block type of a section header, the same in both byte orders.
@@ -417,6 +417,13 @@ impl Source for PcapngSource {
             original_len: record.original,
             bytes: self.window.bytes().get(record.at..record.at + record.captured).unwrap_or_default(),
         })
+    }
+
+    #[inline]
+    fn chunk(&self) -> Option<(&Chunk, usize)> {
+        let record = self.current?;
+        let (chunk, start) = self.window.chunk();
+        Some((chunk, start + record.at))
     }
 
     fn summaries(&self) -> Vec<Summary> {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::window::Window;
+use super::window::{Chunk, Window};
 use super::{Damage, Error, ErrorKind, LinkType};
 
 /// One packet record, borrowed from its source until the next [`Source::advance`].
@@ -39,6 +39,12 @@ pub trait Source {
 
     /// The packet moved to by the last `advance`; `None` before the first and after the last.
     fn packet(&self) -> Option<Packet<'_>>;
+
+    /// The buffer that the packet's bytes stand in, and where in it they begin, for those who look at them after the
+    /// next [`Source::advance`]; `None` when there is no packet, or its bytes have to be copied.
+    fn chunk(&self) -> Option<(&Chunk, usize)> {
+        None
+    }
 
     /// What has been read so far, one entry a file, in argument order.
     fn summaries(&self) -> Vec<Summary>;

@@ -1,6 +1,7 @@
 //! A window over a byte stream: large sequential reads, packets borrowed from it without copying.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Bytes of one read. Measured: 256 KiB stays in the second-level cache and beats larger reads and mapping.
 const CHUNK: usize = 256 << 10;
@@ -8,10 +9,15 @@ const CHUNK: usize = 256 << 10;
 /// length is 256 KiB; pcapng blocks carry options as well).
 pub(super) const MAX_RECORD: usize = 16 << 20;
 
+/// Bytes as they were read, shared with those who look at packets later.
+pub type Chunk = Arc<Vec<u8>>;
+
 /// A stream with a window of bytes in memory.
 pub(super) struct Window {
     reader: Box<dyn Read + Send>,
-    buffer: Vec<u8>,
+    chunk: Chunk,
+    /// Chunks that were handed out: each is used anew once nobody else has it.
+    out: Vec<Chunk>,
     start: usize,
     end: usize,
     /// Offset in the stream of `start`.
@@ -22,7 +28,16 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader, buffer: vec![0; CHUNK], start: 0, end: 0, offset: 0, ended: false, failure: None }
+        Self {
+            reader,
+            chunk: Arc::new(vec![0; CHUNK]),
+            out: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            failure: None,
+        }
     }
 
     /// Makes at least `need` bytes available, unless the stream ends before; says whether it did.
@@ -36,14 +51,13 @@ impl Window {
         if need > MAX_RECORD {
             return false;
         }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() < need {
-            self.buffer.resize(need.next_multiple_of(CHUNK), 0);
+        self.make_room();
+        let Some(buffer) = Arc::get_mut(&mut self.chunk) else { return false }; // made our own just now
+        if buffer.len() < need {
+            buffer.resize(need.next_multiple_of(CHUNK), 0);
         }
         while self.end < need && !self.ended {
-            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            let room = buffer.get_mut(self.end..).unwrap_or_default();
             match self.reader.read(room) {
                 Ok(0) => self.ended = true,
                 Ok(read) => self.end += read,
@@ -57,10 +71,36 @@ impl Window {
         self.end >= need
     }
 
+    /// Moves what is left to the beginning of a chunk that nobody else has.
+    fn make_room(&mut self) {
+        let (start, end) = (self.start, self.end);
+        (self.start, self.end) = (0, end - start);
+        if let Some(buffer) = Arc::get_mut(&mut self.chunk) {
+            buffer.copy_within(start..end, 0);
+            return;
+        }
+        let unused = self.out.iter_mut().position(|chunk| Arc::get_mut(chunk).is_some());
+        let mut next = unused.map_or_else(|| Arc::new(vec![0; CHUNK]), |index| self.out.swap_remove(index));
+        if let Some(buffer) = Arc::get_mut(&mut next) {
+            let left = self.chunk.get(start..end).unwrap_or_default();
+            buffer.resize(buffer.len().max(left.len()), 0);
+            if let Some(room) = buffer.get_mut(..left.len()) {
+                room.copy_from_slice(left);
+            }
+        }
+        self.out.push(std::mem::replace(&mut self.chunk, next));
+    }
+
     /// The bytes in the window.
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.chunk.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The chunk that the window stands in, and where in it the window begins.
+    #[inline]
+    pub(super) fn chunk(&self) -> (&Chunk, usize) {
+        (&self.chunk, self.start)
     }
 
     /// Steps over bytes that are in the window.

@@ -4,6 +4,7 @@
 //! snap length cut them (`transport`). Tolerant on purpose: a bad checksum, an IPv4 total length of 0 (an
 //! offloaded send), Ethernet padding and a cut header are normal in captures. Pure: bytes in, values out.
 
+mod flow;
 mod ip;
 mod link;
 mod segment;
@@ -11,6 +12,7 @@ mod segment;
 mod tests;
 mod transport;
 
+pub use flow::Flow;
 pub use segment::{
     At, Decoded, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, TcpOption, Udp,
     Undecoded,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::server::earlier;
 use super::{Moment, Time};
 
 /// What happened at a listener in one stretch of time. What is counted of a connection is counted where its SYN
@@ -65,22 +66,22 @@ impl LoadWindow {
         self.refused + self.unanswered
     }
 
-    /// Takes in a later window.
-    pub fn absorb(&mut self, later: &Self) {
-        self.syns += later.syns;
-        self.accepted += later.accepted;
-        self.late += later.late;
-        self.retried += later.retried;
-        self.refused += later.refused;
-        self.unanswered += later.unanswered;
-        self.stalled += later.stalled;
-        self.open = self.open.max(later.open);
-        self.prelogin.merge(&later.prelogin);
-        self.handshake.merge(&later.handshake);
-        self.opened += later.opened;
-        self.closed += later.closed;
-        self.first_accepted = self.first_accepted.or(later.first_accepted);
-        self.first_failed = self.first_failed.or(later.first_failed);
+    /// Takes in what else happened, in another window or in another part of the capture; `start` and `seconds` stay.
+    pub fn absorb(&mut self, other: &Self) {
+        self.syns += other.syns;
+        self.accepted += other.accepted;
+        self.late += other.late;
+        self.retried += other.retried;
+        self.refused += other.refused;
+        self.unanswered += other.unanswered;
+        self.stalled += other.stalled;
+        self.open = self.open.max(other.open);
+        self.prelogin.merge(&other.prelogin);
+        self.handshake.merge(&other.handshake);
+        self.opened += other.opened;
+        self.closed += other.closed;
+        self.first_accepted = earlier(self.first_accepted, other.first_accepted);
+        self.first_failed = earlier(self.first_failed, other.first_failed);
     }
 
     /// All windows as one, from the first to the last; `open` is the most at the end of any.

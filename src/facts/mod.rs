@@ -6,6 +6,7 @@
 mod capture;
 mod connection;
 mod load;
+mod merge;
 mod moment;
 mod server;
 mod tcp;

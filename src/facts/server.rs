@@ -202,6 +202,14 @@ impl AcceptSpans {
     }
 }
 
+/// The earlier of two moments, when there are any.
+pub(super) fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// TTL or hop limit with which a host's packets arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostTtl {

@@ -358,3 +358,13 @@ pub struct TableCounts {
     /// Times a reassembly bound bit.
     pub reassembly_limit: u64,
 }
+
+impl TableCounts {
+    /// Takes in what another table counted.
+    pub fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.evicted += other.evicted;
+        self.duplicates += other.duplicates;
+        self.reassembly_limit += other.reassembly_limit;
+    }
+}

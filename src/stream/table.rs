@@ -24,7 +24,6 @@ pub struct Table<H> {
     hasher: DefaultHashBuilder,
     slots: Vec<Slot<H>>,
     free: Vec<u32>,
-    opened: u64,
     /// Ended connections, by the capture time at which to look at them again.
     ended: Queue,
     /// Live connections, the longest unseen first; an entry that is out of date is put right when it comes up.
@@ -65,7 +64,6 @@ impl<H: Handler> Table<H> {
             hasher: DefaultHashBuilder::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            opened: 0,
             ended: Queue::new(),
             idle: Queue::new(),
             buried: Queue::new(),
@@ -75,10 +73,12 @@ impl<H: Handler> Table<H> {
         }
     }
 
-    /// Takes a segment. `make` builds the handler of a new connection from its number and endpoints; `closed`
-    /// receives connections that are over, in the order in which the table lets them go.
+    /// Takes a segment. A connection that it begins gets `number`, which has to be larger than that of every segment
+    /// before it; `make` builds its handler from that and its endpoints. `closed` receives connections that are over, in
+    /// the order in which the table lets them go.
     pub fn segment(
         &mut self,
+        number: u64,
         segment: &Segment<'_>,
         make: &mut dyn FnMut(u64, &Key) -> H,
         closed: &mut dyn FnMut(Closed<H>),
@@ -92,12 +92,12 @@ impl<H: Handler> Table<H> {
             SocketAddr::new(segment.ip.dst, segment.tcp.dst_port),
         );
         let slot = match self.find(&key) {
-            None => self.open(key, segment.at, None, make, closed),
+            None => self.open(number, key, segment.at, None, make, closed),
             Some(slot) => match self.reused(slot, dir, segment) {
                 None => slot,
                 Some(previous) => {
                     self.close(slot, false, closed);
-                    self.open(key, segment.at, Some(previous), make, closed)
+                    self.open(number, key, segment.at, Some(previous), make, closed)
                 }
             },
         };
@@ -172,6 +172,7 @@ impl<H: Handler> Table<H> {
 
     fn open(
         &mut self,
+        number: u64,
         key: Key,
         at: At,
         previous: Option<Previous>,
@@ -181,8 +182,6 @@ impl<H: Handler> Table<H> {
         if self.index.len() >= self.limits.connections {
             self.evict(closed);
         }
-        let number = self.opened;
-        self.opened += 1;
         self.counts.connections += 1;
         let connection = Connection::new(number, key, make(number, &key), at, previous);
         let slot = Slot { key, number, last: at, state: State::Live(Box::new(connection)) };

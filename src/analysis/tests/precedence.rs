@@ -2,7 +2,7 @@
 
 use super::{analysis, verdicts};
 use crate::analysis::Settings;
-use crate::analysis::judge::Folder;
+use crate::analysis::fold::Folder;
 use crate::facts::{ConnectionFacts, Offer, PreviousFact, Side};
 use crate::reference::policy::Policies;
 use crate::rules::tests::case::*;

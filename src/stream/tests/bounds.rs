@@ -116,7 +116,8 @@ fn what_handlers_hold_is_bounded() {
             payload_len: 300,
             quality: Quality::default(),
         };
-        table.segment(&segment, &mut |_, _| Hoarder(0), &mut |closed| {
+        let number = table.counts().connections;
+        table.segment(number, &segment, &mut |_, _| Hoarder(0), &mut |closed| {
             gone.push((closed.number, closed.evicted));
         });
     }

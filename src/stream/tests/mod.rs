@@ -220,7 +220,8 @@ impl Bench {
             after_data,
             interest: Interest::Payload,
         };
-        self.table.segment(&segment, &mut { make }, &mut |connection| closed.push(connection));
+        let number = self.table.counts().connections;
+        self.table.segment(number, &segment, &mut { make }, &mut |connection| closed.push(connection));
     }
 
     /// A millisecond later a router's error about a packet of `from` is captured; whether the table knew it.
