@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use shapes::{Shape, Size};
+use shapes::{DISORDER, Shape, Size};
+use wire::Disorder;
 
 /// Writes a capture to standard output, as pcap.
 #[derive(Debug, Parser)]
@@ -29,12 +30,23 @@ struct Arguments {
     /// Where the pseudo-random numbers begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of disorder: segments of a connection that are shuffled together.
+    #[arg(long, default_value_t = DISORDER.window)]
+    window: usize,
+    /// Of disorder: segments of a thousand that come twice.
+    #[arg(long, default_value_t = DISORDER.twice)]
+    twice: usize,
+    /// Of disorder: segments of a thousand that are lost.
+    #[arg(long, default_value_t = DISORDER.lost)]
+    lost: usize,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let size = arguments.connections.map_or(Size::Bytes(arguments.bytes), Size::Connections);
-    match arguments.shape.write(size, arguments.seed, io::stdout().lock()) {
+    let Arguments { window, twice, lost, .. } = arguments;
+    let disorder = Disorder { window, twice, lost };
+    match arguments.shape.write(size, arguments.seed, disorder, io::stdout().lock()) {
         Ok(written) => {
             eprintln!("packets {}\nbytes {}", written.packets, written.bytes);
             for (name, count) in written.truth {

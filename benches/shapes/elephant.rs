@@ -36,5 +36,5 @@ pub(crate) fn write<W: Write>(size: Size, random: &mut Random, out: &mut Capture
         }
         from = from.other();
     }
-    Ok(vec![("accepted", 1)])
+    Ok(Truth::from([("accepted", 1)]))
 }

@@ -51,7 +51,7 @@ pub(crate) fn write<W: Write>(size: Size, servers: bool, out: &mut Capture<W>) -
             })?;
         }
     }
-    Ok(vec![("half-open", connections)])
+    Ok(Truth::from([("half-open", connections)]))
 }
 
 fn ends(number: u64, servers: bool) -> (Endpoint, Endpoint) {

@@ -10,7 +10,9 @@ mod tiny;
 
 use std::io::{self, Write};
 
-use crate::wire::{Capture, Random, Truth};
+pub(crate) use disorder::DISORDER;
+
+use crate::wire::{Capture, Disorder, Random, Truth};
 
 /// How much to write.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +64,14 @@ pub(crate) struct Written {
 }
 
 impl Shape {
-    /// Writes a capture of this shape.
-    pub(crate) fn write<W: Write>(self, size: Size, seed: u64, out: W) -> io::Result<Written> {
+    /// Writes a capture of this shape; `disorder` is what [`Shape::Disorder`] has.
+    pub(crate) fn write<W: Write>(
+        self,
+        size: Size,
+        seed: u64,
+        disorder: Disorder,
+        out: W,
+    ) -> io::Result<Written> {
         let mut random = Random::new(seed);
         let mut capture = Capture::new(out, self.rate());
         let to = &mut capture;
@@ -75,7 +83,7 @@ impl Shape {
             Self::Halfopen => halfopen::write(size, false, to)?,
             Self::HalfopenServers => halfopen::write(size, true, to)?,
             Self::Elephant => elephant::write(size, &mut random, to)?,
-            Self::Disorder => disorder::write(size, &mut random, to)?,
+            Self::Disorder => disorder::write(size, disorder, &mut random, to)?,
         };
         let (packets, bytes) = capture.finish()?;
         Ok(Written { packets, bytes, truth })

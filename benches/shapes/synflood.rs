@@ -7,7 +7,7 @@ use crate::wire::{ACK, Capture, Endpoint, Random, SYN, Segment, Truth};
 
 pub(crate) fn write<W: Write>(size: Size, random: &mut Random, out: &mut Capture<W>) -> io::Result<Truth> {
     let server = logins::servers()[0];
-    let mut truth = vec![("unanswered", 0), ("answered", 0)];
+    let mut truth = Truth::default();
     let mut begun = 0_u64;
     while size.has_room(begun, out.bytes) {
         let numbers = random.next();
@@ -38,7 +38,7 @@ pub(crate) fn write<W: Write>(size: Size, random: &mut Random, out: &mut Capture
                 ..syn
             })?;
         }
-        truth[usize::from(answered)].1 += 1;
+        *truth.entry(if answered { "answered" } else { "unanswered" }).or_default() += 1;
         begun += 1;
     }
     Ok(truth)

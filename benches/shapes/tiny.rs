@@ -6,11 +6,14 @@ use std::io::{self, Write};
 use super::{Size, logins};
 use crate::wire::{Capture, Endpoint, From, Kind, Random, Script, Truth};
 
+/// Connections at a time: each has thousands of segments.
+const LANES: usize = 32;
 /// The terminal server (TEST-NET-3).
 const TERMINALS: u32 = 0xCB00_7101;
 
 pub(crate) fn write<W: Write>(size: Size, random: &mut Random, out: &mut Capture<W>) -> io::Result<Truth> {
     let mut crowd = logins::crowd(random, 1);
+    crowd.lanes = LANES;
     // Half of all connections are terminal sessions.
     for kind in &mut crowd.kinds {
         kind.per_mille /= 2;

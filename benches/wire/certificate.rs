@@ -10,6 +10,7 @@ const OCTET_STRING: u8 = 0x04;
 const NULL: u8 = 0x05;
 const OID: u8 = 0x06;
 const UTF8: u8 = 0x0C;
+const PRINTABLE: u8 = 0x13;
 const UTC_TIME: u8 = 0x17;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
@@ -46,8 +47,15 @@ pub(crate) fn self_signed(host: &str, random: &mut Random) -> Vec<u8> {
 }
 
 fn name(host: &str) -> Vec<u8> {
-    let attribute =
-        |id: &[u8], text: &str| der(SET, &der(SEQUENCE, &join(&[der(OID, id), der(UTF8, text.as_bytes())])));
+    let attribute = |id: &[u8], text: &str| {
+        der(
+            SET,
+            &der(
+                SEQUENCE,
+                &join(&[der(OID, id), der(if id == COUNTRY { PRINTABLE } else { UTF8 }, text.as_bytes())]),
+            ),
+        )
+    };
     let parts =
         [attribute(COUNTRY, "DE"), attribute(ORGANIZATION, "Example Works"), attribute(COMMON_NAME, host)];
     der(SEQUENCE, &join(&parts))

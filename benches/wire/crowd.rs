@@ -1,5 +1,6 @@
 //! Many connections at once, each playing a script.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::capture::{Capture, Endpoint};
@@ -37,7 +38,7 @@ pub(crate) struct Crowd {
 }
 
 /// Connections begun, by kind.
-pub(crate) type Truth = Vec<(&'static str, u64)>;
+pub(crate) type Truth = BTreeMap<&'static str, u64>;
 
 /// The first client's address.
 const CLIENTS: u32 = 0x0A01_0001;
@@ -62,7 +63,7 @@ impl Crowd {
         random: &mut Random,
         out: &mut Capture<W>,
     ) -> io::Result<Truth> {
-        let mut truth: Truth = self.kinds.iter().map(|kind| (kind.name, 0)).collect();
+        let mut truth = Truth::default();
         let mut begun = 0;
         let mut lanes = Vec::new();
         while lanes.len() < self.lanes && size.has_room(begun, 0) {
@@ -100,7 +101,7 @@ impl Crowd {
             is_it
         });
         let kind = kind.unwrap_or_default();
-        truth[kind].1 += 1;
+        *truth.entry(self.kinds[kind].name).or_default() += 1;
         // Every client counts its ports up; a four-tuple comes again after as many connections as there are.
         let client = (number % u64::from(self.clients)) as u32;
         let port = FIRST_PORT + (number / u64::from(self.clients) % u64::from(PORTS)) as u32;
