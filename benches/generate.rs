@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use shapes::{DISORDER, Shape, Size};
+use shapes::{Choices, Shape, Size};
 use wire::Disorder;
 
 /// Writes a capture to standard output, as pcap.
@@ -30,23 +30,36 @@ struct Arguments {
     /// Where the pseudo-random numbers begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Packets a second, instead of what is usual for the shape.
+    #[arg(long)]
+    rate: Option<u64>,
     /// Of disorder: segments of a connection that are shuffled together.
-    #[arg(long, default_value_t = DISORDER.window)]
-    window: usize,
+    #[arg(long)]
+    window: Option<usize>,
     /// Of disorder: segments of a thousand that come twice.
-    #[arg(long, default_value_t = DISORDER.twice)]
-    twice: usize,
+    #[arg(long)]
+    twice: Option<usize>,
     /// Of disorder: segments of a thousand that are lost.
-    #[arg(long, default_value_t = DISORDER.lost)]
-    lost: usize,
+    #[arg(long)]
+    lost: Option<usize>,
+}
+
+impl Arguments {
+    fn choices(&self) -> Choices {
+        let usual = Choices::default();
+        let disorder = Disorder {
+            window: self.window.unwrap_or(usual.disorder.window),
+            twice: self.twice.unwrap_or(usual.disorder.twice),
+            lost: self.lost.unwrap_or(usual.disorder.lost),
+        };
+        Choices { seed: self.seed, rate: self.rate, disorder }
+    }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let size = arguments.connections.map_or(Size::Bytes(arguments.bytes), Size::Connections);
-    let Arguments { window, twice, lost, .. } = arguments;
-    let disorder = Disorder { window, twice, lost };
-    match arguments.shape.write(size, arguments.seed, disorder, io::stdout().lock()) {
+    match arguments.shape.write(size, arguments.choices(), io::stdout().lock()) {
         Ok(written) => {
             eprintln!("packets {}\nbytes {}", written.packets, written.bytes);
             for (name, count) in written.truth {

@@ -6,7 +6,7 @@ use super::{Size, logins};
 use crate::wire::{Capture, Crowd, Disorder, MSS, Random, Truth};
 
 /// Six segments of a connection are shuffled together, two of a hundred come twice, two of a thousand are lost.
-pub(crate) const DISORDER: Disorder = Disorder { window: 6, twice: 20, lost: 2 };
+pub(super) const DISORDER: Disorder = Disorder { window: 6, twice: 20, lost: 2 };
 
 pub(crate) fn write<W: Write>(
     size: Size,

@@ -10,8 +10,6 @@ mod tiny;
 
 use std::io::{self, Write};
 
-pub(crate) use disorder::DISORDER;
-
 use crate::wire::{Capture, Disorder, Random, Truth};
 
 /// How much to write.
@@ -54,6 +52,23 @@ pub(crate) enum Shape {
     Disorder,
 }
 
+/// What else can be chosen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choices {
+    /// Where the pseudo-random numbers begin.
+    pub(crate) seed: u64,
+    /// Packets a second; `None` for what is usual for the shape.
+    pub(crate) rate: Option<u64>,
+    /// What [`Shape::Disorder`] has of it.
+    pub(crate) disorder: Disorder,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self { seed: 1, rate: None, disorder: disorder::DISORDER }
+    }
+}
+
 /// What was written.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -64,16 +79,11 @@ pub(crate) struct Written {
 }
 
 impl Shape {
-    /// Writes a capture of this shape; `disorder` is what [`Shape::Disorder`] has.
-    pub(crate) fn write<W: Write>(
-        self,
-        size: Size,
-        seed: u64,
-        disorder: Disorder,
-        out: W,
-    ) -> io::Result<Written> {
+    /// Writes a capture of this shape.
+    pub(crate) fn write<W: Write>(self, size: Size, choices: Choices, out: W) -> io::Result<Written> {
+        let Choices { seed, rate, disorder } = choices;
         let mut random = Random::new(seed);
-        let mut capture = Capture::new(out, self.rate());
+        let mut capture = Capture::new(out, rate.unwrap_or_else(|| self.rate()));
         let to = &mut capture;
         let truth = match self {
             Self::Logins => logins::write(size, &mut random, to)?,
