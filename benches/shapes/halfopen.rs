@@ -1,12 +1,14 @@
-//! Connections that are all open at once and stop after PRELOGIN: SYN, SYN-ACK, ACK with PRELOGIN, nothing more.
+//! Connections that are all open at once and stop after PRELOGIN: SYN, SYN-ACK, ACK with PRELOGIN, its ACK, nothing
+//! more.
 
 use std::io::{self, Write};
 
 use super::{Size, logins};
-use crate::wire::{ACK, Capture, Endpoint, PSH, SYN, Segment, Truth, tds};
+use crate::wire::{ACK, Capture, Endpoint, From, PSH, SYN, Segment, Truth, tds};
 
-/// The three segments of a connection in the file.
-const A_CONNECTION: u64 = 3 * (16 + 54) + 2 * 12 + 100;
+/// Bytes of a connection in the file: four record headers and segments, options of two, PRELOGIN.
+const A_CONNECTION: u64 = 4 * (16 + 54) + 2 * 12 + PRELOGIN;
+const PRELOGIN: u64 = 95;
 /// Callers of one server: their first address and the ports of each.
 const CALLERS: u32 = 0x0A40_0000;
 const PORTS: u64 = 50_000;
@@ -22,33 +24,23 @@ pub(crate) fn write<W: Write>(size: Size, servers: bool, out: &mut Capture<W>) -
         Size::Bytes(bytes) => bytes / A_CONNECTION,
     };
     let prelogin = tds::prelogin();
+    let [client_isn, server_isn] = ISN.map(|isn| isn.wrapping_add(1));
+    let said = client_isn.wrapping_add(prelogin.len() as u32);
     // All SYNs come first, so that nothing ends before everything has begun.
-    for step in 0..3 {
+    let steps: [(From, u8, u32, u32, &[u8]); 4] = [
+        (From::Client, SYN, ISN[0], 0, &[]),
+        (From::Server, SYN | ACK, ISN[1], client_isn, &[]),
+        (From::Client, ACK | PSH, client_isn, server_isn, &prelogin),
+        (From::Server, ACK, server_isn, said, &[]),
+    ];
+    for (from, flags, seq, ack, payload) in steps {
         for number in 0..connections {
             let (client, server) = ends(number, servers);
-            let syn = Segment {
-                src: client,
-                dst: server,
-                seq: ISN[0],
-                ack: ISN[1].wrapping_add(1),
-                flags: SYN,
-                ttl: 126,
-                id: number as u16,
-                payload: &[],
+            let (src, dst, ttl) = match from {
+                From::Client => (client, server, 126),
+                From::Server => (server, client, 128),
             };
-            out.segment(&match step {
-                0 => syn,
-                1 => Segment {
-                    src: server,
-                    dst: client,
-                    seq: ISN[1],
-                    ack: ISN[0].wrapping_add(1),
-                    flags: SYN | ACK,
-                    ttl: 128,
-                    ..syn
-                },
-                _ => Segment { seq: ISN[0].wrapping_add(1), flags: ACK | PSH, payload: &prelogin, ..syn },
-            })?;
+            out.segment(&Segment { src, dst, seq, ack, flags, ttl, id: number as u16, payload })?;
         }
     }
     Ok(Truth::from([("half-open", connections)]))
