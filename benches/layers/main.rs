@@ -19,6 +19,9 @@ mod reading;
 mod sample;
 mod streams;
 
+/// Runs of each, unless `--sample-count` says otherwise: most take tens of milliseconds.
+const SAMPLES: u32 = 20;
+
 fn main() {
-    divan::main();
+    divan::Divan::default().sample_count(SAMPLES).config_with_args().main();
 }

@@ -13,20 +13,20 @@ const RECORD: usize = 5;
 const MESSAGE: usize = 4;
 const HOST: &str = "sql1.example.net";
 
-#[divan::bench]
+#[divan::bench(sample_count = 100)]
 fn recognize(bencher: Bencher<'_, '_>) {
     let message = tds::prelogin();
     bencher.counter(BytesCount::new(message.len())).bench(|| recognize_client(black_box(&message)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 100)]
 fn prelogin(bencher: Bencher<'_, '_>) {
     let message = tds::prelogin();
     let body = &message[PACKET_HEADER_LEN..];
     bencher.counter(BytesCount::new(body.len())).bench(|| Prelogin::parse(black_box(body), false));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 100)]
 fn client_hello(bencher: Bencher<'_, '_>) {
     let hello = hello();
     let body = &hello[RECORD + MESSAGE..];
@@ -35,7 +35,7 @@ fn client_hello(bencher: Bencher<'_, '_>) {
         .bench(|| ClientHello::parse(black_box(body), body.len() as u32));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 100)]
 fn fingerprint(bencher: Bencher<'_, '_>) {
     let hello = hello();
     let body = &hello[RECORD + MESSAGE..];
@@ -43,7 +43,7 @@ fn fingerprint(bencher: Bencher<'_, '_>) {
     bencher.bench(|| black_box(&parsed).fingerprint());
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 100)]
 fn certificate_list(bencher: Bencher<'_, '_>) {
     let certificate = certificate::self_signed(HOST, &mut Random::new(1));
     let length = |number: usize| (number as u32).to_be_bytes()[1..].to_vec();
@@ -52,7 +52,7 @@ fn certificate_list(bencher: Bencher<'_, '_>) {
 }
 
 /// The records of a server's first flight, whole and in segments of one byte.
-#[divan::bench(args = [usize::MAX, 1460, 1])]
+#[divan::bench(args = [usize::MAX, 1460, 1], sample_count = 100)]
 fn records(bencher: Bencher<'_, '_>, segment: usize) {
     let mut random = Random::new(1);
     let certificate = certificate::self_signed(HOST, &mut random);
