@@ -9,6 +9,8 @@ use crate::wire::{Capture, Crowd, Disorder, Endpoint, From, Kind, MSS, Random, S
 
 /// Connections at a time, and the hosts that they come from.
 const FLOWS: usize = 20_000;
+/// Bytes of the capture for each of them, at least: some packets.
+const A_FLOW: u64 = 5000;
 const CLIENTS: u32 = 2000;
 /// Web servers, their first address (TEST-NET-2 and what follows it).
 const SERVERS: u32 = 500;
@@ -20,7 +22,11 @@ const FILLER: usize = 64 << 10;
 
 pub(crate) fn write<W: Write>(size: Size, random: &mut Random, out: &mut Capture<W>) -> io::Result<Truth> {
     let kinds = (0..SCRIPTS).map(|number| kind(number, random)).collect();
-    let crowd = Crowd { kinds, lanes: FLOWS, clients: CLIENTS, disorder: Disorder::default(), cut: true };
+    let lanes = match size {
+        Size::Bytes(bytes) => FLOWS.min((bytes / A_FLOW) as usize).max(1),
+        Size::Connections(_) => FLOWS,
+    };
+    let crowd = Crowd { kinds, lanes, clients: CLIENTS, disorder: Disorder::default(), cut: true };
     crowd.write(size, random, out)
 }
 

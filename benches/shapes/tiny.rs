@@ -7,7 +7,7 @@ use super::{Size, logins};
 use crate::wire::{Capture, Endpoint, From, Kind, Random, Script, Truth};
 
 /// Connections at a time: each has thousands of segments.
-const LANES: usize = 32;
+const LANES: usize = 8;
 /// The terminal server (TEST-NET-3).
 const TERMINALS: u32 = 0xCB00_7101;
 
