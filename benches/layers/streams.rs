@@ -54,9 +54,14 @@ fn run(bencher: Bencher<'_, '_>, shape: Shape, interest: Interest) {
         let mut delivered = 0;
         let mut table = Table::new(Limits::default());
         for segment in &segments {
-            table.segment(segment, &mut |_, _| Count { interest, bytes: 0 }, &mut |closed| {
-                delivered += closed.handler.bytes;
-            });
+            table.segment(
+                segment.at.frame,
+                segment,
+                &mut |_, _| Count { interest, bytes: 0 },
+                &mut |closed| {
+                    delivered += closed.handler.bytes;
+                },
+            );
         }
         table.finish(&mut |closed| delivered += closed.handler.bytes);
         delivered

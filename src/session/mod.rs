@@ -182,6 +182,12 @@ impl Handler for Session {
         let lanes = self.live.as_ref().map_or(0, |live| live.lanes.iter().map(Lane::held).sum());
         self.unrecognized.iter().map(recognition::Pending::held).sum::<usize>() + lanes
     }
+
+    fn state_bytes(&self) -> usize {
+        /// What the facts of a dialogue point to, about: strings, lists, the story.
+        const POINTED_TO: usize = 1 << 10;
+        self.live.as_ref().map_or(0, |_| size_of::<Live>() + POINTED_TO)
+    }
 }
 
 fn live_lane(lanes: &mut [Lane; 2], dir: Dir) -> &mut Lane {

@@ -21,11 +21,14 @@ pub(super) struct Story {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word {
-    side: Side,
     letters: &'static str,
-    times: u32,
-    at: Moment,
+    at: Order,
+    times: u16,
+    side: Side,
 }
+
+/// What is needed of a moment to merge two stories: its time, and the frame for packets of the same time.
+type Order = (i64, u32);
 
 impl Story {
     /// Adds a word; the same word again is counted, not repeated.
@@ -38,7 +41,8 @@ impl Story {
             word.times = word.times.saturating_add(1);
             return;
         }
-        let word = Word { side, letters, times: 1, at };
+        let at = (at.time.0, at.at.frame as u32);
+        let word = Word { letters, at, times: 1, side };
         if self.head.len() < HEAD {
             self.head.push(word);
             return;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use hashbrown::DefaultHashBuilder;
+
 use super::half::Half;
 use super::{Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal, Woke};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
@@ -30,11 +32,16 @@ pub(super) struct Connection<H> {
     pub(super) packets: u64,
     /// Bytes held, out of order and by the handler, to be settled with the table's total.
     pub(super) held: usize,
+    /// Bytes of memory that it takes without them.
+    pub(super) state: usize,
     pub(super) duplicates: u64,
     pub(super) limit_hits: u64,
 }
 
 impl<H: Handler> Connection<H> {
+    /// Bytes that one takes by itself, with its places in the table's index and queues.
+    const OWN: usize = size_of::<Self>() + 192;
+
     pub(super) fn new(number: u64, key: Key, handler: H, at: At, previous: Option<Previous>) -> Self {
         Self {
             number,
@@ -53,6 +60,7 @@ impl<H: Handler> Connection<H> {
             ended: false,
             packets: 0,
             held: 0,
+            state: Self::OWN,
             duplicates: 0,
             limit_hits: 0,
         }
@@ -94,11 +102,17 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Takes a segment.
-    pub(super) fn segment(&mut self, dir: Dir, segment: &Segment<'_>, limits: &Limits) {
+    pub(super) fn segment(
+        &mut self,
+        dir: Dir,
+        segment: &Segment<'_>,
+        limits: &Limits,
+        keyed: &DefaultHashBuilder,
+    ) {
         let flags = segment.tcp.flags;
         let reset = flags.has(TcpFlags::RST);
         let (half, _) = self.pair(dir);
-        let duplicate = half.recent.is_duplicate(segment);
+        let duplicate = half.recent.is_duplicate(segment, keyed);
         if !reset {
             let ttl = segment.ip.ttl;
             let (low, high) = half.summary.ttl.unwrap_or((ttl, ttl));
@@ -258,6 +272,7 @@ impl<H: Handler> Connection<H> {
         let waiting: usize = self.halves.iter().map(|half| half.waiting.bytes()).sum();
         let handler = if self.interest == Interest::Nothing { 0 } else { self.handler.held_bytes() };
         self.held = waiting + handler;
+        self.state = Self::OWN + self.handler.state_bytes();
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A retransmission is a new packet: the host gives it another IP identification, or it comes later.
 
+use std::hash::{BuildHasher, Hash, Hasher};
+
 use crate::decode::{Segment, TcpOption};
 
 /// Packets of a direction that are remembered.
@@ -15,65 +17,53 @@ const BY_TIME: i64 = 10_000_000;
 /// The last packets of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    /// At most [`REMEMBERED`]; most connections of a scan have one.
-    ring: Vec<Signature>,
-    next: usize,
+    ring: [Trace; REMEMBERED],
+    next: u8,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Signature {
-    seq: u32,
-    ack: u32,
-    flags: u8,
-    window: u16,
-    payload_len: u32,
-    id: u32,
-    timestamp: Option<(u32, u32)>,
-    /// First bytes of the payload.
-    head: [u8; 8],
+/// What is left of a packet.
+#[derive(Debug, Default, Clone, Copy)]
+struct Trace {
+    /// Of everything that makes it this packet. Keyed anew in every process, so that no capture can hold two packets
+    /// that look like one; 0 where there is no packet.
+    signature: u64,
     time: i64,
 }
 
 impl Recent {
     /// Whether the segment is one of the last packets again; remembers it when it is not.
-    pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>) -> bool {
-        let new = signature(segment);
-        if self.ring.iter().any(|old| same_packet(old, &new)) {
+    pub(super) fn is_duplicate(&mut self, segment: &Segment<'_>, keyed: &impl BuildHasher) -> bool {
+        let new = Trace { signature: signature(segment, keyed), time: segment.at.time };
+        let window = if segment.ip.id == 0 { BY_TIME } else { BY_ID };
+        let same = |old: &Trace| {
+            old.signature == new.signature && new.time.saturating_sub(old.time).saturating_abs() <= window
+        };
+        if self.ring.iter().any(same) {
             return true;
         }
-        match self.ring.get_mut(self.next) {
-            Some(oldest) => *oldest = new,
-            None => self.ring.push(new),
+        if let Some(oldest) = self.ring.get_mut(usize::from(self.next)) {
+            *oldest = new;
         }
-        self.next = (self.next + 1) % REMEMBERED;
+        self.next = (self.next + 1) % REMEMBERED as u8;
         false
     }
 }
 
-fn signature(segment: &Segment<'_>) -> Signature {
-    let timestamp = segment.tcp.options().find_map(|option| match option {
-        TcpOption::Timestamps(value, echo) => Some((value, echo)),
+fn signature(segment: &Segment<'_>, keyed: &impl BuildHasher) -> u64 {
+    let tcp = &segment.tcp;
+    let timestamp = tcp.options().find_map(|option| match option {
+        TcpOption::Timestamps(value, echo) => Some((u64::from(value) << 32) | u64::from(echo)),
         _ => None,
     });
     let mut head = [0; 8];
     for (slot, byte) in head.iter_mut().zip(segment.payload) {
         *slot = *byte;
     }
-    Signature {
-        seq: segment.tcp.seq,
-        ack: segment.tcp.ack,
-        flags: segment.tcp.flags.0,
-        window: segment.tcp.window,
-        payload_len: segment.payload_len,
-        id: segment.ip.id,
-        timestamp,
-        head,
-        time: segment.at.time,
-    }
-}
-
-fn same_packet(old: &Signature, new: &Signature) -> bool {
-    let apart = new.time.saturating_sub(old.time).saturating_abs();
-    let window = if new.id == 0 { BY_TIME } else { BY_ID };
-    Signature { time: 0, ..*old } == Signature { time: 0, ..*new } && apart <= window
+    let mut hasher = keyed.build_hasher();
+    ((u64::from(tcp.seq) << 32) | u64::from(tcp.ack)).hash(&mut hasher);
+    ((u64::from(segment.payload_len) << 32) | u64::from(segment.ip.id)).hash(&mut hasher);
+    ((u32::from(tcp.window) << 8) | u32::from(tcp.flags.0)).hash(&mut hasher);
+    timestamp.hash(&mut hasher);
+    u64::from_le_bytes(head).hash(&mut hasher);
+    hasher.finish().max(1)
 }

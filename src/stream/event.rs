@@ -191,6 +191,12 @@ pub trait Handler {
     fn held_bytes(&self) -> usize {
         0
     }
+
+    /// Bytes of memory that the handler has allocated for what it knows, about: they count against
+    /// [`Limits::state_bytes`].
+    fn state_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// The connection that used the same four-tuple before.
@@ -321,9 +327,11 @@ pub struct Closed<H> {
 /// Bounds of the table. Each is a documented default; a bound that bites is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections held at once, tombstones included (these are let go first). One that is alive takes about
-    /// 2 KiB and what its handler learns, a tombstone about 200 bytes.
+    /// Tuples known at once: connections, and tombstones (these are let go first, at about 120 bytes each).
     pub connections: usize,
+    /// Bytes of memory that connections take at once, without the payload they hold: about 2 KiB each, and 3 KiB more
+    /// for one that speaks TDS. Those go that were silent longest.
+    pub state_bytes: usize,
     /// Bytes of out-of-order data held for one direction.
     pub out_of_order_bytes: usize,
     /// Out-of-order segments held for one direction.
@@ -337,10 +345,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1 << 18,
+            connections: 1 << 17,
+            state_bytes: 48 << 20,
             out_of_order_bytes: 256 << 10,
             out_of_order_segments: 512,
-            total_bytes: 32 << 20,
+            total_bytes: 16 << 20,
             linger: 60_000_000_000,
         }
     }

@@ -1,9 +1,9 @@
 //! The table of connections.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::hash::BuildHasher;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -19,18 +19,21 @@ const TCP: u8 = 6;
 #[derive(Debug)]
 pub struct Table<H> {
     limits: Limits,
-    /// Places in `slots`, by the hash of their key.
-    index: HashTable<u32>,
+    /// What is known of each tuple.
+    index: HashTable<Entry>,
     hasher: DefaultHashBuilder,
-    slots: Vec<Slot<H>>,
+    slots: Vec<Option<Box<Connection<H>>>>,
     free: Vec<u32>,
     /// Ended connections, by the capture time at which to look at them again.
     ended: Queue,
-    /// Live connections, the longest unseen first; an entry that is out of date is put right when it comes up.
+    /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
     idle: Queue,
-    /// Tombstones, likewise.
-    buried: Queue,
+    /// Tombstones in the order in which they were last looked at, and when that was.
+    buried: VecDeque<(Tuple, i64)>,
+    /// Bytes of payload held.
     held: usize,
+    /// Bytes of memory that connections take.
+    state: usize,
     counts: TableCounts,
     now: i64,
 }
@@ -38,20 +41,27 @@ pub struct Table<H> {
 /// Time, number of the connection, its place: the smallest comes first.
 type Queue = BinaryHeap<Reverse<(i64, u64, u32)>>;
 
-#[derive(Debug)]
-struct Slot<H> {
-    key: Key,
-    number: u64,
-    last: At,
-    state: State<H>,
+/// The two endpoints, packed to be hashed and compared fast: addresses, then both ports and the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Tuple([u64; 5]);
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    tuple: Tuple,
+    what: What,
 }
 
-#[derive(Debug)]
-enum State<H> {
-    Free,
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// A connection that somebody listens to, by its place in the slots.
+    Live(u32),
     /// Not ours: only its tuple's next use matters.
-    Tombstone,
-    Live(Box<Connection<H>>),
+    Tombstone {
+        /// When it was last seen.
+        last: At,
+        /// When it was last looked at: its valid entry in the queue says the same.
+        looked_at: i64,
+    },
 }
 
 impl<H: Handler> Table<H> {
@@ -66,8 +76,9 @@ impl<H: Handler> Table<H> {
             free: Vec::new(),
             ended: Queue::new(),
             idle: Queue::new(),
-            buried: Queue::new(),
+            buried: VecDeque::new(),
             held: 0,
+            state: 0,
             counts: TableCounts::default(),
             now: i64::MIN,
         }
@@ -87,21 +98,43 @@ impl<H: Handler> Table<H> {
             self.now = segment.at.time;
             self.expire(closed);
         }
-        let (key, dir) = key_of(
-            SocketAddr::new(segment.ip.src, segment.tcp.src_port),
-            SocketAddr::new(segment.ip.dst, segment.tcp.dst_port),
-        );
-        let slot = match self.find(&key) {
-            None => self.open(number, key, segment.at, None, make, closed),
-            Some(slot) => match self.reused(slot, dir, segment) {
-                None => slot,
-                Some(previous) => {
-                    self.close(slot, false, closed);
-                    self.open(number, key, segment.at, Some(previous), make, closed)
+        let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
+        let dst = SocketAddr::new(segment.ip.dst, segment.tcp.dst_port);
+        let (tuple, dir) = Tuple::of(src, dst);
+        let hash = self.hasher.hash_one(tuple);
+        let syn = segment.tcp.flags.has(TcpFlags::SYN);
+        let found = self.index.find_mut(hash, |entry| entry.tuple == tuple);
+        let (place, previous) = match found.map(|entry| &mut entry.what) {
+            Some(What::Tombstone { last, .. }) if !syn || segment.tcp.flags.has(TcpFlags::ACK) => {
+                *last = segment.at.max(*last);
+                return;
+            }
+            Some(What::Tombstone { last, .. }) => {
+                let previous = Previous { last: *last, ended: true, foreign: true };
+                self.forget(hash, &tuple);
+                (None, Some(previous))
+            }
+            Some(What::Live(place)) => {
+                let place = *place;
+                match if syn { self.reused(place, dir, segment) } else { None } {
+                    Some(previous) => {
+                        self.close(place, false, closed);
+                        (None, Some(previous))
+                    }
+                    None => (Some(place), None),
                 }
-            },
+            }
+            None => (None, None),
         };
-        self.feed(slot, dir, segment, closed);
+        let place = match place {
+            Some(place) => place,
+            None => {
+                let key = if dir == Dir::A { Key { a: src, b: dst } } else { Key { a: dst, b: src } };
+                let connection = Connection::new(number, key, make(number, &key), segment.at, previous);
+                self.open(hash, tuple, connection, closed)
+            }
+        };
+        self.feed(place, dir, segment, closed);
     }
 
     /// Takes an ICMP error; `false` when it quotes no connection that is known.
@@ -109,11 +142,13 @@ impl<H: Handler> Table<H> {
         if icmp.protocol != TCP {
             return false;
         }
-        let (key, dir) =
-            key_of(SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
-        let slot = self.find(&key).and_then(|place| self.slots.get_mut(place as usize));
-        match slot.map(|slot| &mut slot.state) {
-            Some(State::Live(connection)) => {
+        let (tuple, dir) =
+            Tuple::of(SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
+        let hash = self.hasher.hash_one(tuple);
+        let found = self.index.find(hash, |entry| entry.tuple == tuple);
+        let Some(What::Live(place)) = found.map(|entry| entry.what) else { return false };
+        match self.slots.get_mut(place as usize) {
+            Some(Some(connection)) => {
                 connection.icmp(dir, icmp);
                 true
             }
@@ -129,62 +164,44 @@ impl<H: Handler> Table<H> {
 
     /// Hands out what is left, in the order of first packets.
     pub fn finish(mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        let mut live: Vec<(u64, u32)> = Vec::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            if matches!(slot.state, State::Live(_)) {
-                live.push((slot.number, u32::try_from(index).unwrap_or(u32::MAX)));
-            }
-        }
+        let mut live: Vec<(u64, u32)> =
+            (0..).zip(&self.slots).filter_map(|(place, slot)| Some((slot.as_ref()?.number, place))).collect();
         live.sort_unstable();
-        for (_, slot) in live {
-            self.close(slot, false, closed);
+        for (_, place) in live {
+            self.close(place, false, closed);
         }
     }
 
-    /// Slots, and entries of the longest queue.
+    /// Tuples known, and entries of the longest queue.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.slots.len(), self.idle.len().max(self.ended.len()).max(self.buried.len()))
     }
 
-    fn find(&self, key: &Key) -> Option<u32> {
-        let hash = self.hasher.hash_one(key);
-        let is_it = |place: &u32| self.slots.get(*place as usize).is_some_and(|slot| slot.key == *key);
-        self.index.find(hash, is_it).copied()
-    }
-
-    /// What the slot held, when this segment begins another connection on its tuple.
-    fn reused(&self, slot: u32, dir: Dir, segment: &Segment<'_>) -> Option<Previous> {
-        if !segment.tcp.flags.has(TcpFlags::SYN) {
-            return None;
-        }
-        let slot = self.slots.get(slot as usize)?;
-        match &slot.state {
-            State::Live(connection) if connection.is_other_syn(dir, segment) => {
-                Some(Previous { last: connection.last, ended: connection.ended, foreign: false })
-            }
-            State::Tombstone if !segment.tcp.flags.has(TcpFlags::ACK) => {
-                Some(Previous { last: slot.last, ended: true, foreign: true })
-            }
-            _ => None,
-        }
+    /// What the slot held, when this SYN begins another connection on its tuple.
+    fn reused(&self, place: u32, dir: Dir, segment: &Segment<'_>) -> Option<Previous> {
+        let connection = self.slots.get(place as usize)?.as_ref()?;
+        connection.is_other_syn(dir, segment).then_some(Previous {
+            last: connection.last,
+            ended: connection.ended,
+            foreign: false,
+        })
     }
 
     fn open(
         &mut self,
-        number: u64,
-        key: Key,
-        at: At,
-        previous: Option<Previous>,
-        make: &mut dyn FnMut(u64, &Key) -> H,
+        hash: u64,
+        tuple: Tuple,
+        connection: Connection<H>,
         closed: &mut dyn FnMut(Closed<H>),
     ) -> u32 {
         if self.index.len() >= self.limits.connections {
-            self.evict(closed);
+            self.make_room(closed);
         }
         self.counts.connections += 1;
-        let connection = Connection::new(number, key, make(number, &key), at, previous);
-        let slot = Slot { key, number, last: at, state: State::Live(Box::new(connection)) };
+        let (number, time) = (connection.number, connection.first.time);
+        self.state += connection.state;
+        let slot = Some(Box::new(connection));
         let place = match self.free.pop() {
             Some(place) => {
                 if let Some(free) = self.slots.get_mut(place as usize) {
@@ -197,41 +214,36 @@ impl<H: Handler> Table<H> {
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        let Self { index, hasher, slots, .. } = self;
-        index.insert_unique(hasher.hash_one(key), place, |place| {
-            slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(slot.key))
+        let Self { index, hasher, .. } = self;
+        index.insert_unique(hash, Entry { tuple, what: What::Live(place) }, |entry| {
+            hasher.hash_one(entry.tuple)
         });
-        self.idle.push(Reverse((at.time, number, place)));
+        self.idle.push(Reverse((time, number, place)));
         self.tidy();
         place
     }
 
     /// Entries of connections that are gone leave the queues before these outgrow the slots.
     fn tidy(&mut self) {
-        let Self { slots, idle, ended, buried, .. } = self;
-        for (queue, live) in [(idle, true), (ended, true), (buried, false)] {
+        let Self { slots, idle, ended, .. } = self;
+        for queue in [idle, ended] {
             if queue.len() > 2 * slots.len() + 64 {
-                queue.retain(|Reverse((_, number, place))| {
-                    slots.get(*place as usize).is_some_and(|slot| slot.is(*number, live))
-                });
+                queue.retain(|Reverse((_, number, place))| holds(slots, *place, *number));
             }
         }
     }
 
     fn feed(&mut self, place: u32, dir: Dir, segment: &Segment<'_>, closed: &mut dyn FnMut(Closed<H>)) {
-        let Some(slot) = self.slots.get_mut(place as usize) else { return };
-        slot.last = slot.last.max(segment.at);
-        let State::Live(connection) = &mut slot.state else { return };
-        let (held, ended, duplicates, hits) =
-            (connection.held, connection.ended, connection.duplicates, connection.limit_hits);
-        connection.segment(dir, segment, &self.limits);
+        let Some(Some(connection)) = self.slots.get_mut(place as usize) else { return };
+        let (held, state, ended) = (connection.held, connection.state, connection.ended);
+        let (duplicates, hits) = (connection.duplicates, connection.limit_hits);
+        connection.segment(dir, segment, &self.limits, &self.hasher);
         self.held = self.held + connection.held - held;
+        self.state = self.state + connection.state - state;
         self.counts.duplicates += connection.duplicates - duplicates;
         self.counts.reassembly_limit += connection.limit_hits - hits;
         if connection.interest == Interest::Nothing {
-            self.held -= connection.held;
-            slot.state = State::Tombstone;
-            self.buried.push(Reverse((slot.last.time, slot.number, place)));
+            self.bury(place);
             return;
         }
         if connection.ended && !ended {
@@ -241,14 +253,53 @@ impl<H: Handler> Table<H> {
         if self.held > self.limits.total_bytes {
             self.relieve(place, segment.at, closed);
         }
+        while self.state > self.limits.state_bytes && self.evict_idle(closed) {}
+    }
+
+    /// Nobody listens any more: what is left is a tombstone.
+    fn bury(&mut self, place: u32) {
+        let Some(connection) = self.take(place) else { return };
+        let (tuple, _) = Tuple::of(connection.key.a, connection.key.b);
+        let hash = self.hasher.hash_one(tuple);
+        if let Some(entry) = self.index.find_mut(hash, |entry| entry.tuple == tuple) {
+            let looked_at = connection.last.time;
+            entry.what = What::Tombstone { last: connection.last, looked_at };
+            self.buried.push_back((tuple, looked_at));
+        }
+        self.tidy_buried();
+    }
+
+    /// Entries of tombstones that are gone leave the queue before it outgrows the index.
+    fn tidy_buried(&mut self) {
+        let Self { index, hasher, buried, .. } = self;
+        if buried.len() > 2 * index.len() + 64 {
+            buried.retain(|(tuple, stamp)| {
+                let found = index.find(hasher.hash_one(tuple), |entry| entry.tuple == *tuple);
+                matches!(found, Some(Entry { what: What::Tombstone { looked_at, .. }, .. }) if looked_at == stamp)
+            });
+        }
+    }
+
+    /// Takes a connection out of its slot.
+    fn take(&mut self, place: u32) -> Option<Box<Connection<H>>> {
+        let connection = self.slots.get_mut(place as usize)?.take()?;
+        self.free.push(place);
+        self.held -= connection.held;
+        self.state -= connection.state;
+        Some(connection)
+    }
+
+    fn forget(&mut self, hash: u64, tuple: &Tuple) {
+        if let Ok(entry) = self.index.find_entry(hash, |entry| entry.tuple == *tuple) {
+            entry.remove();
+        }
     }
 
     /// Too much is held. The stream that made it too much gives up its holes; when that is not enough, the
     /// handlers' buffers are what is full, and connections go, the longest silent first, until half is free.
     fn relieve(&mut self, place: u32, at: At, closed: &mut dyn FnMut(Closed<H>)) {
         self.counts.reassembly_limit += 1;
-        if let Some(State::Live(connection)) = self.slots.get_mut(place as usize).map(|slot| &mut slot.state)
-        {
+        if let Some(Some(connection)) = self.slots.get_mut(place as usize) {
             let held = connection.held;
             connection.give_up_all_holes(at);
             self.held = self.held + connection.held - held;
@@ -256,12 +307,13 @@ impl<H: Handler> Table<H> {
         if self.held <= self.limits.total_bytes {
             return;
         }
-        let mut holders = Vec::new();
-        for (place, slot) in self.slots.iter().enumerate() {
-            if matches!(&slot.state, State::Live(connection) if connection.held > 0) {
-                holders.push((slot.last.time, slot.number, u32::try_from(place).unwrap_or(u32::MAX)));
-            }
-        }
+        let mut holders: Vec<(i64, u64, u32)> = (0..)
+            .zip(&self.slots)
+            .filter_map(|(place, slot)| {
+                let connection = slot.as_ref().filter(|connection| connection.held > 0)?;
+                Some((connection.last.time, connection.number, place))
+            })
+            .collect();
         holders.sort_unstable();
         for (_, _, place) in holders {
             if self.held <= self.limits.total_bytes / 2 {
@@ -279,10 +331,12 @@ impl<H: Handler> Table<H> {
                 return;
             }
             self.ended.pop();
-            let Some(slot) = self.slots.get(place as usize).filter(|slot| slot.is(number, true)) else {
+            if !holds(&self.slots, place, number) {
                 continue;
-            };
-            let quiet_until = slot.last.time.saturating_add(self.limits.linger);
+            }
+            let last =
+                self.slots.get(place as usize).and_then(Option::as_ref).map_or(due, |slot| slot.last.time);
+            let quiet_until = last.saturating_add(self.limits.linger);
             if quiet_until > self.now {
                 self.ended.push(Reverse((quiet_until, number, place)));
             } else {
@@ -292,28 +346,57 @@ impl<H: Handler> Table<H> {
     }
 
     /// Makes room: of what is not ours, else of all connections, the one that was silent longest goes.
-    fn evict(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        let Self { slots, idle, buried, .. } = self;
-        let place = longest_silent(buried, slots, false).or_else(|| longest_silent(idle, slots, true));
-        if let Some(place) = place {
-            self.counts.evicted += 1;
-            self.close(place, true, closed);
+    fn make_room(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
+        self.counts.evicted += u64::from(self.dig_up());
+        if self.index.len() >= self.limits.connections {
+            self.evict_idle(closed);
         }
     }
 
+    /// Forgets the tombstone that was silent longest, as far as the order in which they were looked at tells.
+    fn dig_up(&mut self) -> bool {
+        while let Some((tuple, looked_at)) = self.buried.pop_front() {
+            let hash = self.hasher.hash_one(tuple);
+            let found = self.index.find_mut(hash, |entry| entry.tuple == tuple);
+            match found.map(|entry| &mut entry.what) {
+                // Its tuple was used anew.
+                Some(What::Tombstone { looked_at: stamp, .. }) if *stamp != looked_at => {}
+                Some(What::Tombstone { last, looked_at }) if last.time > *looked_at => {
+                    *looked_at = last.time;
+                    self.buried.push_back((tuple, last.time));
+                }
+                Some(What::Tombstone { .. }) => {
+                    self.forget(hash, &tuple);
+                    return true;
+                }
+                Some(What::Live(_)) | None => {}
+            }
+        }
+        false
+    }
+
+    /// Lets go of the connection that was silent longest; whether there was one.
+    fn evict_idle(&mut self, closed: &mut dyn FnMut(Closed<H>)) -> bool {
+        while let Some(Reverse((seen, number, place))) = self.idle.pop() {
+            let slot = self.slots.get(place as usize).and_then(Option::as_ref);
+            match slot.filter(|connection| connection.number == number).map(|connection| connection.last.time)
+            {
+                Some(last) if last > seen => self.idle.push(Reverse((last, number, place))),
+                Some(_) => {
+                    self.counts.evicted += 1;
+                    self.close(place, true, closed);
+                    return true;
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
     fn close(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) {
-        let Some(slot) = self.slots.get_mut(place as usize) else { return };
-        let state = std::mem::replace(&mut slot.state, State::Free);
-        if matches!(state, State::Free) {
-            return;
-        }
-        self.free.push(place);
-        let hash = self.hasher.hash_one(slot.key);
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
-            entry.remove();
-        }
-        let State::Live(mut connection) = state else { return };
-        self.held -= connection.held;
+        let Some(mut connection) = self.take(place) else { return };
+        let (tuple, _) = Tuple::of(connection.key.a, connection.key.b);
+        self.forget(self.hasher.hash_one(tuple), &tuple);
         connection.flush();
         if connection.interest == Interest::Nothing {
             return;
@@ -334,32 +417,37 @@ impl<H: Handler> Table<H> {
     }
 }
 
-impl<H> Slot<H> {
-    /// Whether it still holds this connection, alive or as a tombstone.
-    fn is(&self, number: u64, live: bool) -> bool {
-        let state = match self.state {
-            State::Live(_) => live,
-            State::Tombstone => !live,
-            State::Free => false,
-        };
-        state && self.number == number
-    }
+/// Whether a slot still holds this connection.
+fn holds<H>(slots: &[Option<Box<Connection<H>>>], place: u32, number: u64) -> bool {
+    let slot = slots.get(place as usize).and_then(Option::as_ref);
+    slot.is_some_and(|connection| connection.number == number)
 }
 
-/// Takes the connection that was silent longest from its queue.
-fn longest_silent<H>(queue: &mut Queue, slots: &[Slot<H>], live: bool) -> Option<u32> {
-    while let Some(Reverse((seen, number, place))) = queue.pop() {
-        match slots.get(place as usize).filter(|slot| slot.is(number, live)) {
-            Some(slot) if slot.last.time > seen => queue.push(Reverse((slot.last.time, number, place))),
-            Some(_) => return Some(place),
-            None => {}
+impl Tuple {
+    /// Marks IPv6: an IPv4 address is not the IPv6 address that maps it.
+    const V6: u64 = 1 << 32;
+
+    /// The tuple of a packet from `src` to `dst`, and which of its directions that is.
+    #[inline]
+    fn of(src: SocketAddr, dst: SocketAddr) -> (Self, Dir) {
+        let ([src_high, src_low], [dst_high, dst_low]) = (words(src.ip()), words(dst.ip()));
+        let family = if src.is_ipv6() { Self::V6 } else { 0 };
+        let (src_port, dst_port) = (u64::from(src.port()), u64::from(dst.port()));
+        if (src_high, src_low, src_port) <= (dst_high, dst_low, dst_port) {
+            (Self([src_high, src_low, dst_high, dst_low, family | (src_port << 16) | dst_port]), Dir::A)
+        } else {
+            (Self([dst_high, dst_low, src_high, src_low, family | (dst_port << 16) | src_port]), Dir::B)
         }
     }
-    None
 }
 
-/// The key of a packet from `src` to `dst`, and which of its directions that is.
 #[inline]
-fn key_of(src: SocketAddr, dst: SocketAddr) -> (Key, Dir) {
-    if src <= dst { (Key { a: src, b: dst }, Dir::A) } else { (Key { a: dst, b: src }, Dir::B) }
+fn words(ip: IpAddr) -> [u64; 2] {
+    match ip {
+        IpAddr::V4(ip) => [0, u64::from(u32::from(ip))],
+        IpAddr::V6(ip) => {
+            let all = u128::from(ip);
+            [(all >> 64) as u64, all as u64]
+        }
+    }
 }
