@@ -58,6 +58,8 @@ pub struct Settings {
     pub healthy_exemplars: usize,
     /// Failing connections held until the end, at most; more are judged with what is known by then.
     pub max_pending: usize,
+    /// Listeners of which anything is learnt, at most; connections to more are judged by themselves.
+    pub max_servers: usize,
     /// Bounds of the stream table.
     pub limits: Limits,
     /// Threads that work beside the one that reads; 1 for none, 0 for as many as there are processors. The result is
@@ -74,7 +76,8 @@ impl Default for Settings {
             max_connections: 10_000,
             all_connections: false,
             healthy_exemplars: 2,
-            max_pending: 50_000,
+            max_pending: 8_192,
+            max_servers: 16_384,
             limits: Limits::default(),
             threads: 0,
         }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::facts::{ConnectionFacts, FollowedFact};
 
-/// Calls remembered of all clients.
-const REMEMBERED: usize = 1 << 18;
+/// Calls remembered of all clients of a shard.
+const REMEMBERED: usize = 1 << 14;
 /// A redirected client connects to the target at once; drivers give up after their login timeout, in nanoseconds.
 const SOON: i64 = 60_000_000_000;
 

@@ -18,12 +18,10 @@ use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, S
 use crate::session::KnownPorts;
 use crate::tls::{CertificateInfo, Fingerprint};
 
-/// Listeners kept. A scan or a flood of spoofed addresses makes many that never say a word.
-const SERVERS: usize = 1 << 16;
-/// Hosts kept that were seen to call a SQL Server.
-const CLIENTS: usize = 1 << 16;
-/// Distinct offers, fingerprints and certificate chains shared between connections.
-const SHARED: usize = 4096;
+/// Hosts kept by a shard that were seen to call a SQL Server.
+const CLIENTS: usize = 1 << 12;
+/// Distinct offers, fingerprints and certificate chains shared between connections of a shard.
+const SHARED: usize = 256;
 
 /// Everything learnt so far.
 #[derive(Debug)]
@@ -114,7 +112,7 @@ impl Collector {
     /// Takes in a finished connection.
     pub(super) fn connection(&mut self, mut connection: ConnectionFacts) {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
-        let room = self.servers.len() < SERVERS;
+        let room = self.servers.len() < self.settings.max_servers;
         let endpoint = connection.server;
         if room || self.servers.contains_key(&endpoint) {
             let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
@@ -134,9 +132,13 @@ impl Collector {
         if self.clients.len() < CLIENTS {
             self.clients.insert(connection.client.ip);
         }
-        let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
-        learn_load(server, &connection);
-        learn_dialogue(server, &connection);
+        match self.servers.get_mut(&endpoint) {
+            Some(server) => {
+                learn_load(server, &connection);
+                learn_dialogue(server, &connection);
+            }
+            None => self.totals.unlearnt += 1,
+        }
         if may_have_failed(&connection) {
             self.hold(connection);
         } else {
@@ -232,7 +234,14 @@ impl Collector {
     /// There is no room to hold it: it is judged with what is known by now, counted, and let go.
     fn judge_early(&mut self, connection: &ConnectionFacts) {
         self.totals.judged_early += 1;
-        let Some(server) = self.servers.get(&connection.server) else { return };
+        let blank;
+        let server = match self.servers.get(&connection.server) {
+            Some(server) => server,
+            None => {
+                blank = unknown_server(connection.server);
+                &blank
+            }
+        };
         let ruling = self.folded.judge(connection, server, &self.settings, self.first);
         let wanted = self.settings.filter.wants(connection, self.first.unwrap_or_default());
         self.totals.selected += u64::from(wanted);
@@ -246,11 +255,12 @@ impl Collector {
 
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
     fn let_go(&mut self, connection: ConnectionFacts) {
-        let Some(server) = self.servers.get_mut(&connection.server) else { return };
-        count_login(&mut server.logins, &connection, false);
         self.totals.logged_in += 1;
         self.folded.successes.note(&connection);
-        self.folded.judge(&connection, server, &self.settings, self.first);
+        if let Some(server) = self.servers.get_mut(&connection.server) {
+            count_login(&mut server.logins, &connection, false);
+            self.folded.judge(&connection, server, &self.settings, self.first);
+        }
         let kept = self.healthy_kept.entry(connection.server).or_default();
         let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());
         self.totals.selected += u64::from(wanted);
@@ -264,7 +274,7 @@ impl Collector {
     fn note_where(&mut self, connection: &ConnectionFacts) {
         let (files, servers) = &mut self.taken_at;
         files.entry(connection.first.at.file).or_default().note(connection);
-        if servers.len() < SERVERS || servers.contains_key(&connection.server) {
+        if servers.len() < self.settings.max_servers || servers.contains_key(&connection.server) {
             servers.entry(connection.server).or_default().note(connection);
         }
     }

@@ -16,7 +16,7 @@ use crate::rules::{
 /// Client addresses kept of a finding.
 const CLIENTS: usize = 16;
 /// Client addresses counted exactly; a finding with more says "at least".
-const CLIENTS_COUNTED: usize = 65_536;
+const CLIENTS_COUNTED: usize = 1 << 14;
 /// Connections named by a finding.
 const EXEMPLARS: usize = 10;
 /// A driver that connects anew this soon after a failure does so for the same login, in nanoseconds: measured

@@ -29,7 +29,14 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
     };
     let first = collector.first;
     for connection in connections {
-        let Some(server) = collector.servers.get(&connection.server) else { continue };
+        let blank;
+        let server = match collector.servers.get(&connection.server) {
+            Some(server) => server,
+            None => {
+                blank = unknown_server(connection.server);
+                &blank
+            }
+        };
         let ruling = folder.judge(&connection, server, &collector.settings, first);
         count_outcome(&mut collector, &connection, ruling.is_some());
         judged.keep(connection, ruling, &collector.settings, first);
@@ -54,6 +61,7 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
     let mut totals = collector.totals;
     totals.connections = counts.connections;
     totals.evicted = counts.evicted;
+    totals.reassembly = counts.reassembly_limit;
     totals.failed += judged.failed;
     totals.selected += judged.selected;
     let mut left_out = LeftOut::default();

@@ -85,6 +85,10 @@ pub struct Totals {
     pub evicted: u64,
     /// Failing connections judged before the end, with what was known then, to keep memory bounded.
     pub judged_early: u64,
+    /// Connections to listeners beyond those of which anything is learnt: judged by themselves.
+    pub unlearnt: u64,
+    /// Times that a bound of reassembly was reached: what waited for a missing segment was read without it.
+    pub reassembly: u64,
 }
 
 impl Totals {
@@ -99,5 +103,7 @@ impl Totals {
         self.scanned += other.scanned;
         self.evicted += other.evicted;
         self.judged_early += other.judged_early;
+        self.unlearnt += other.unlearnt;
+        self.reassembly += other.reassembly;
     }
 }

@@ -9,8 +9,8 @@ use crate::facts::ConnectionFacts;
 const PORTS: usize = 20;
 /// Length of the stretches in which ports are counted, in nanoseconds: 10 s.
 const SPAN: i64 = 10_000_000_000;
-/// Stretches kept; more are not looked at.
-const KEPT: usize = 1 << 16;
+/// Stretches kept by a shard; more are not looked at.
+const KEPT: usize = 1 << 12;
 
 /// Which ports were called by connections in which nothing was said, by client, host and stretch of time.
 #[derive(Debug, Default)]
@@ -34,9 +34,6 @@ impl Scans {
     /// Takes in what another part of the capture called.
     pub(super) fn merge(&mut self, other: Self) {
         for (key, ports) in other.called {
-            if self.called.len() >= KEPT && !self.called.contains_key(&key) {
-                continue;
-            }
             let known = self.called.entry(key).or_default();
             known.extend(ports);
             while known.len() > PORTS {

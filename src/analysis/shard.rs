@@ -102,6 +102,7 @@ fn share(settings: &Settings) -> Settings {
     let limits = settings.limits;
     Settings {
         max_pending: of(settings.max_pending),
+        max_servers: of(settings.max_servers),
         limits: Limits { connections: of(limits.connections), total_bytes: of(limits.total_bytes), ..limits },
         ..settings.clone()
     }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::facts::{ConnectionFacts, Endpoint, Time};
 
-/// Successes remembered of all clients; beyond it two failures in a row count as retries of one login.
-const REMEMBERED: usize = 1 << 18;
+/// Successes remembered of all clients of a shard; beyond it two failures in a row count as retries of one login.
+const REMEMBERED: usize = 1 << 14;
 
 /// The beginnings of connections that logged in, by client and server.
 #[derive(Debug, Default)]
@@ -27,11 +27,8 @@ impl Successes {
     /// Takes in those of another part of the capture.
     pub(super) fn merge(&mut self, other: Self) {
         for (pair, times) in other.begun {
-            for time in times {
-                if self.count < REMEMBERED {
-                    self.count += usize::from(self.begun.entry(pair).or_default().insert(time));
-                }
-            }
+            self.count += times.len();
+            self.begun.entry(pair).or_default().extend(times);
         }
     }
 

@@ -12,6 +12,7 @@ use tdscope::facts::Time;
 use tdscope::reference::Release;
 use tdscope::reference::policy::{MAX_LEN, Policies, Policy};
 use tdscope::rules::{Selection, Severity};
+use tdscope::stream::Limits;
 
 use super::rule::RuleOptions;
 
@@ -110,6 +111,33 @@ pub(crate) struct AnalyzeOptions {
     /// List at most this many failing connections.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
+
+    /// Threads that work beside the one that reads [default: as many as there are processors]. 1 for none. The report
+    /// is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+
+    /// Memory for the connections that are followed at once, in MiB; a connection takes 2 to 5 KiB. When it is full the
+    /// ones go that were silent longest, and the report says how many.
+    #[arg(long, value_name = "MIB", default_value_t = 32, help_heading = "Limits")]
+    max_state: usize,
+
+    /// Memory for segments that wait for an earlier one, in MiB. When it is full what waits is read without it.
+    #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Limits")]
+    max_reassembly: usize,
+
+    /// Connections known at once, also those of other traffic, of which only the addresses are kept.
+    #[arg(long, value_name = "N", default_value_t = 131_072, help_heading = "Limits")]
+    max_tracked: usize,
+
+    /// Failing connections that are judged at the end, when all is known that others teach; more are judged when they
+    /// end, and the report says how many.
+    #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits")]
+    max_held: usize,
+
+    /// Listeners of which anything is learnt.
+    #[arg(long, value_name = "N", default_value_t = 16_384, help_heading = "Limits")]
+    max_servers: usize,
 
     /// Times in this machine's time zone, with the offset. The JSON report stays in UTC.
     #[arg(long)]
@@ -229,8 +257,21 @@ impl AnalyzeOptions {
             },
             max_connections: self.max_connections,
             all_connections: self.all_connections,
+            max_pending: self.max_held,
+            max_servers: self.max_servers,
+            limits: self.limits(),
+            threads: self.threads,
             ..Settings::default()
         })
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_tracked,
+            state_bytes: self.max_state.saturating_mul(1 << 20),
+            total_bytes: self.max_reassembly.saturating_mul(1 << 20),
+            ..Limits::default()
+        }
     }
 
     fn bound(&self, option: &str, text: Option<&str>) -> Result<Option<TimeBound>, String> {
@@ -295,6 +336,21 @@ fn guid(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        let Command::Analyze(options) = Arguments::parse_from(["tdscope", "analyze", "x.pcap"]).command
+        else {
+            panic!("another command");
+        };
+        let (settings, library) = (options.settings().unwrap(), Settings::default());
+        let limits = |limits: Limits| (limits.connections, limits.state_bytes, limits.total_bytes);
+        assert_eq!(limits(settings.limits), limits(library.limits));
+        assert_eq!(settings.max_pending, library.max_pending);
+        assert_eq!(settings.max_servers, library.max_servers);
+        assert_eq!(settings.max_connections, library.max_connections);
+        assert_eq!(settings.threads, library.threads);
+    }
 
     #[test]
     fn arguments_are_consistent() {

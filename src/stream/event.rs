@@ -346,7 +346,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1 << 17,
-            state_bytes: 48 << 20,
+            state_bytes: 32 << 20,
             out_of_order_bytes: 256 << 10,
             out_of_order_segments: 512,
             total_bytes: 16 << 20,
