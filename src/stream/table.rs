@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use super::connection::Connection;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
@@ -28,8 +28,8 @@ pub struct Table<H> {
     ended: Queue,
     /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
     idle: Queue,
-    /// Tombstones in the order in which they were last looked at, and when that was.
-    buried: VecDeque<(Tuple, i64)>,
+    /// Tombstones in the order in which they were last looked at.
+    buried: VecDeque<u64>,
     /// Bytes of payload held.
     held: usize,
     /// Bytes of memory that connections take.
@@ -45,9 +45,11 @@ type Queue = BinaryHeap<Reverse<(i64, u64, u32)>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Tuple([u64; 5]);
 
+/// Small, since each packet looks at one that is most likely not in the cache. The hash stands for its tuple: it is
+/// keyed, so that two tuples with the same one cannot be made, nor come by chance in any number of captures.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    tuple: Tuple,
+    hash: u64,
     what: What,
 }
 
@@ -58,9 +60,12 @@ enum What {
     /// Not ours: only its tuple's next use matters.
     Tombstone {
         /// When it was last seen.
-        last: At,
-        /// When it was last looked at: its valid entry in the queue says the same.
-        looked_at: i64,
+        time: i64,
+        /// The frame, and its file.
+        frame: u64,
+        file: u16,
+        /// It was seen since it was last looked at.
+        seen: bool,
     },
 }
 
@@ -103,16 +108,21 @@ impl<H: Handler> Table<H> {
         let (tuple, dir) = Tuple::of(src, dst);
         let hash = self.hasher.hash_one(tuple);
         let syn = segment.tcp.flags.has(TcpFlags::SYN);
-        let found = self.index.find_mut(hash, |entry| entry.tuple == tuple);
+        let found = self.index.find_mut(hash, |entry| entry.hash == hash);
         let (place, previous) = match found.map(|entry| &mut entry.what) {
-            Some(What::Tombstone { last, .. }) if !syn || segment.tcp.flags.has(TcpFlags::ACK) => {
-                *last = segment.at.max(*last);
+            Some(What::Tombstone { time, frame, file, seen })
+                if !syn || segment.tcp.flags.has(TcpFlags::ACK) =>
+            {
+                if segment.at.time >= *time {
+                    (*time, *frame, *file) = stamp(segment.at);
+                }
+                *seen = true;
                 return;
             }
-            Some(What::Tombstone { last, .. }) => {
-                let previous = Previous { last: *last, ended: true, foreign: true };
-                self.forget(hash, &tuple);
-                (None, Some(previous))
+            Some(What::Tombstone { time, frame, file, .. }) => {
+                let last = At { time: *time, file: u32::from(*file), frame: *frame };
+                self.forget(hash);
+                (None, Some(Previous { last, ended: true, foreign: true }))
             }
             Some(What::Live(place)) => {
                 let place = *place;
@@ -131,7 +141,7 @@ impl<H: Handler> Table<H> {
             None => {
                 let key = if dir == Dir::A { Key { a: src, b: dst } } else { Key { a: dst, b: src } };
                 let connection = Connection::new(number, key, make(number, &key), segment.at, previous);
-                self.open(hash, tuple, connection, closed)
+                self.open(hash, connection, closed)
             }
         };
         self.feed(place, dir, segment, closed);
@@ -145,7 +155,7 @@ impl<H: Handler> Table<H> {
         let (tuple, dir) =
             Tuple::of(SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
         let hash = self.hasher.hash_one(tuple);
-        let found = self.index.find(hash, |entry| entry.tuple == tuple);
+        let found = self.index.find(hash, |entry| entry.hash == hash);
         let Some(What::Live(place)) = found.map(|entry| entry.what) else { return false };
         match self.slots.get_mut(place as usize) {
             Some(Some(connection)) => {
@@ -188,13 +198,7 @@ impl<H: Handler> Table<H> {
         })
     }
 
-    fn open(
-        &mut self,
-        hash: u64,
-        tuple: Tuple,
-        connection: Connection<H>,
-        closed: &mut dyn FnMut(Closed<H>),
-    ) -> u32 {
+    fn open(&mut self, hash: u64, connection: Connection<H>, closed: &mut dyn FnMut(Closed<H>)) -> u32 {
         if self.index.len() >= self.limits.connections {
             self.make_room(closed);
         }
@@ -214,10 +218,7 @@ impl<H: Handler> Table<H> {
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        let Self { index, hasher, .. } = self;
-        index.insert_unique(hash, Entry { tuple, what: What::Live(place) }, |entry| {
-            hasher.hash_one(entry.tuple)
-        });
+        self.index.insert_unique(hash, Entry { hash, what: What::Live(place) }, |entry| entry.hash);
         self.idle.push(Reverse((time, number, place)));
         self.tidy();
         place
@@ -259,25 +260,25 @@ impl<H: Handler> Table<H> {
     /// Nobody listens any more: what is left is a tombstone.
     fn bury(&mut self, place: u32) {
         let Some(connection) = self.take(place) else { return };
-        let (tuple, _) = Tuple::of(connection.key.a, connection.key.b);
-        let hash = self.hasher.hash_one(tuple);
-        if let Some(entry) = self.index.find_mut(hash, |entry| entry.tuple == tuple) {
-            let looked_at = connection.last.time;
-            entry.what = What::Tombstone { last: connection.last, looked_at };
-            self.buried.push_back((tuple, looked_at));
+        let hash = self.hash_of(&connection);
+        if let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) {
+            let (time, frame, file) = stamp(connection.last);
+            entry.what = What::Tombstone { time, frame, file, seen: false };
+            self.buried.push_back(hash);
         }
-        self.tidy_buried();
-    }
-
-    /// Entries of tombstones that are gone leave the queue before it outgrows the index.
-    fn tidy_buried(&mut self) {
-        let Self { index, hasher, buried, .. } = self;
+        // Tombstones whose tuples were used anew leave entries behind.
+        let Self { index, buried, .. } = self;
         if buried.len() > 2 * index.len() + 64 {
-            buried.retain(|(tuple, stamp)| {
-                let found = index.find(hasher.hash_one(tuple), |entry| entry.tuple == *tuple);
-                matches!(found, Some(Entry { what: What::Tombstone { looked_at, .. }, .. }) if looked_at == stamp)
+            let mut kept = HashSet::new();
+            buried.retain(|hash| {
+                let found = index.find(*hash, |entry| entry.hash == *hash);
+                matches!(found, Some(Entry { what: What::Tombstone { .. }, .. })) && kept.insert(*hash)
             });
         }
+    }
+
+    fn hash_of(&self, connection: &Connection<H>) -> u64 {
+        self.hasher.hash_one(Tuple::of(connection.key.a, connection.key.b).0)
     }
 
     /// Takes a connection out of its slot.
@@ -289,8 +290,8 @@ impl<H: Handler> Table<H> {
         Some(connection)
     }
 
-    fn forget(&mut self, hash: u64, tuple: &Tuple) {
-        if let Ok(entry) = self.index.find_entry(hash, |entry| entry.tuple == *tuple) {
+    fn forget(&mut self, hash: u64) {
+        if let Ok(entry) = self.index.find_entry(hash, |entry| entry.hash == hash) {
             entry.remove();
         }
     }
@@ -355,20 +356,18 @@ impl<H: Handler> Table<H> {
 
     /// Forgets the tombstone that was silent longest, as far as the order in which they were looked at tells.
     fn dig_up(&mut self) -> bool {
-        while let Some((tuple, looked_at)) = self.buried.pop_front() {
-            let hash = self.hasher.hash_one(tuple);
-            let found = self.index.find_mut(hash, |entry| entry.tuple == tuple);
+        while let Some(hash) = self.buried.pop_front() {
+            let found = self.index.find_mut(hash, |entry| entry.hash == hash);
             match found.map(|entry| &mut entry.what) {
-                // Its tuple was used anew.
-                Some(What::Tombstone { looked_at: stamp, .. }) if *stamp != looked_at => {}
-                Some(What::Tombstone { last, looked_at }) if last.time > *looked_at => {
-                    *looked_at = last.time;
-                    self.buried.push_back((tuple, last.time));
+                Some(What::Tombstone { seen: seen @ true, .. }) => {
+                    *seen = false;
+                    self.buried.push_back(hash);
                 }
                 Some(What::Tombstone { .. }) => {
-                    self.forget(hash, &tuple);
+                    self.forget(hash);
                     return true;
                 }
+                // Its tuple was used anew.
                 Some(What::Live(_)) | None => {}
             }
         }
@@ -395,8 +394,7 @@ impl<H: Handler> Table<H> {
 
     fn close(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) {
         let Some(mut connection) = self.take(place) else { return };
-        let (tuple, _) = Tuple::of(connection.key.a, connection.key.b);
-        self.forget(self.hasher.hash_one(tuple), &tuple);
+        self.forget(self.hash_of(&connection));
         connection.flush();
         if connection.interest == Interest::Nothing {
             return;
@@ -415,6 +413,11 @@ impl<H: Handler> Table<H> {
             handler: connection.handler,
         });
     }
+}
+
+/// A place in the capture, as a tombstone keeps it.
+fn stamp(at: At) -> (i64, u64, u16) {
+    (at.time, at.frame, u16::try_from(at.file).unwrap_or(u16::MAX))
 }
 
 /// Whether a slot still holds this connection.
