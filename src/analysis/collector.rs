@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::browser::Browser;
 use super::calls::Calls;
-use super::fold::Folder;
+use super::fold::{Folder, Opinion};
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
 use super::load::{learn_load, merge_load};
@@ -242,7 +242,8 @@ impl Collector {
                 &blank
             }
         };
-        let ruling = self.folded.judge(connection, server, &self.settings, self.first);
+        let opinion = Opinion::of(connection, server, &self.settings);
+        let ruling = self.folded.take(opinion, connection, &self.settings, self.first);
         let wanted = self.settings.filter.wants(connection, self.first.unwrap_or_default());
         self.totals.selected += u64::from(wanted);
         if ruling.is_some() {
@@ -259,7 +260,8 @@ impl Collector {
         self.folded.successes.note(&connection);
         if let Some(server) = self.servers.get_mut(&connection.server) {
             count_login(&mut server.logins, &connection, false);
-            self.folded.judge(&connection, server, &self.settings, self.first);
+            let opinion = Opinion::of_healthy(&connection, server, &self.settings);
+            self.folded.take(opinion, &connection, &self.settings, self.first);
         }
         let kept = self.healthy_kept.entry(connection.server).or_default();
         let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());
@@ -302,8 +304,8 @@ impl Collector {
         if let Some(hello) = &mut connection.tls.client {
             let key = offer_key(&hello.offer);
             let full = self.offers.len() >= SHARED;
-            let known =
-                self.offers.get(&key).and_then(|known| known.iter().find(|known| **known == hello.offer));
+            let same = |known: &&Arc<Offer>| Arc::ptr_eq(known, &hello.offer) || **known == hello.offer;
+            let known = self.offers.get(&key).and_then(|known| known.iter().find(same));
             match known {
                 Some(known) => hello.offer = Arc::clone(known),
                 None if !full => self.offers.entry(key).or_default().push(Arc::clone(&hello.offer)),
@@ -321,7 +323,11 @@ impl Collector {
         }
         if let Some(certificate) = &mut connection.tls.certificate {
             // Most captures have a handful of chains; the newest are the likeliest.
-            match self.chains.iter().rev().take(64).find(|known| ***known == *certificate.chain) {
+            let newest = self.chains.iter().rev().take(64);
+            let same = |known: &&Arc<Vec<CertificateInfo>>| {
+                Arc::ptr_eq(known, &certificate.chain) || ***known == *certificate.chain
+            };
+            match newest.into_iter().find(same) {
                 Some(known) => certificate.chain = Arc::clone(known),
                 None if self.chains.len() < SHARED => self.chains.push(Arc::clone(&certificate.chain)),
                 None => {}

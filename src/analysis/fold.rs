@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use super::Settings;
 use super::hint::client_hint;
@@ -23,12 +24,68 @@ const EXEMPLARS: usize = 10;
 /// retries lie between 0 (at once) and 1 s (msodbcsql 18 after a refused SYN).
 const RETRY: i64 = 1_200_000_000;
 
-/// The rules by rank, and within a rank by code, each with its place in [`RULES`].
-fn by_rank() -> impl Iterator<Item = (usize, &'static Rule)> {
-    const RANKS: [Rank; 6] =
-        [Rank::Path, Rank::Explicit, Rank::Specific, Rank::Generic, Rank::Stalled, Rank::Note];
-    let of = |wanted: Rank| RULES.iter().enumerate().filter(move |(_, rule)| rule.rank == wanted);
-    RANKS.into_iter().flat_map(of).map(|(index, rule)| (index, *rule))
+/// The connection rules by rank, and within a rank by code, each with its place in [`RULES`].
+static BY_RANK: LazyLock<Vec<(usize, &'static Rule, ConnectionCheck)>> = LazyLock::new(|| {
+    let mut rules: Vec<(usize, &'static Rule, ConnectionCheck)> = RULES
+        .iter()
+        .enumerate()
+        .filter_map(|(index, rule)| match rule.check {
+            Check::Connection(check) => Some((index, *rule, check)),
+            Check::Server(_) | Check::Capture(_) => None,
+        })
+        .collect();
+    rules.sort_by_key(|(_, rule, _)| rule.rank);
+    rules
+});
+
+/// How a rule is asked about a connection.
+type ConnectionCheck = fn(&Case<'_>) -> Option<Verdict>;
+
+/// What the rules say of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Opinion {
+    /// The verdict, and the rule's place in [`RULES`].
+    verdict: Option<(usize, Verdict)>,
+    /// What is less than an error.
+    notes: Vec<(usize, Verdict)>,
+}
+
+impl Opinion {
+    /// Asks every rule that can still change the verdict, or has a softer thing to say.
+    pub(super) fn of(connection: &ConnectionFacts, server: &ServerFacts, settings: &Settings) -> Self {
+        let case = Case { connection, server, policies: &settings.policies };
+        let mut opinion = Self::default();
+        let mut reached: Option<Rank> = None;
+        for (index, rule, check) in &*BY_RANK {
+            let decided = reached.is_some_and(|rank| rank <= rule.rank);
+            if decided && !rule.says_less_than_error() {
+                continue;
+            }
+            let Some(verdict) = check(&case) else { continue };
+            if verdict.severity.unwrap_or(rule.severity) != Severity::Error {
+                opinion.notes.push((*index, verdict));
+            } else if !decided {
+                reached = Some(rule.rank);
+                opinion.verdict = Some((*index, weigh_reset(&case, verdict)));
+            }
+        }
+        opinion
+    }
+
+    /// Asks about a connection that did not fail.
+    pub(super) fn of_healthy(
+        connection: &ConnectionFacts,
+        server: &ServerFacts,
+        settings: &Settings,
+    ) -> Self {
+        let case = Case { connection, server, policies: &settings.policies };
+        let softer = BY_RANK.iter().filter(|(_, rule, _)| rule.says_less_than_error());
+        let notes = softer.filter_map(|(index, rule, check)| {
+            let verdict = check(&case)?;
+            (verdict.severity.unwrap_or(rule.severity) != Severity::Error).then_some((*index, verdict))
+        });
+        Self { verdict: None, notes: notes.collect() }
+    }
 }
 
 /// Folds equal verdicts.
@@ -62,41 +119,26 @@ struct Group {
 }
 
 impl Folder {
-    /// Asks the connection rules; gives the verdict, when a rule of severity error explains it.
-    pub(super) fn judge(
+    /// Takes in what the rules say of a connection; gives the verdict, when a rule of severity error explains it.
+    pub(super) fn take(
         &mut self,
+        opinion: Opinion,
         connection: &ConnectionFacts,
-        server: &ServerFacts,
         settings: &Settings,
         capture_first: Option<Time>,
     ) -> Option<Ruling> {
-        let case = Case { connection, server, policies: &settings.policies };
-        let mut best: Option<(Rank, usize, Verdict)> = None;
         let wanted = settings.filter.wants(connection, capture_first.unwrap_or_default());
-        for (index, rule) in by_rank() {
-            let Check::Connection(check) = rule.check else { continue };
-            // What ranks lower cannot be the verdict any more; only some rules have a softer thing to say.
-            let decided = best.as_ref().is_some_and(|(rank, _, _)| *rank <= rule.rank);
-            if decided && !rule.says_less_than_error() {
-                continue;
-            }
-            let Some(verdict) = check(&case) else { continue };
-            if verdict.severity.unwrap_or(rule.severity) != Severity::Error {
-                if wanted {
+        let ruling = opinion.verdict.as_ref().and_then(|(index, verdict)| {
+            Some(Ruling { rule: *RULES.get(*index)?, confidence: verdict.confidence })
+        });
+        if wanted {
+            for (index, verdict) in opinion.notes.into_iter().chain(opinion.verdict) {
+                if let Some(rule) = RULES.get(index) {
                     self.fold(index, rule, verdict, connection);
                 }
-            } else if !decided {
-                best = Some((rule.rank, index, verdict));
             }
         }
-        let (_, index, verdict) = best?;
-        let rule = *RULES.get(index)?;
-        let verdict = weigh_reset(&case, verdict);
-        let ruling = Ruling { rule, confidence: verdict.confidence };
-        if wanted {
-            self.fold(index, rule, verdict, connection);
-        }
-        Some(ruling)
+        ruling
     }
 
     fn fold(&mut self, index: usize, rule: &Rule, verdict: Verdict, connection: &ConnectionFacts) {

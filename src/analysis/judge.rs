@@ -1,8 +1,11 @@
 //! Asks the rules about everything that was learnt.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::collector::Collector;
+use super::fold::Opinion;
 use super::learning::{count_login, learn_probe, unknown_server};
 use super::load::{count_open, learn_load};
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
@@ -10,12 +13,21 @@ use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt
 use crate::rules::{CaptureCase, Ruling};
 use crate::stream::TableCounts;
 
-/// Asks every rule about everything that was learnt.
-pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, counts: TableCounts) -> Analysis {
+/// Connections that the rules are asked about at a time: what they say of more is not held at once.
+const BLOCK: usize = 1024;
+
+/// Asks every rule about everything that was learnt, on so many threads.
+pub(super) fn judge(
+    mut collector: Collector,
+    captures: Vec<CaptureFacts>,
+    counts: TableCounts,
+    threads: usize,
+) -> Analysis {
     let captures = with_connection_quality(captures, &collector);
     announce(&mut collector);
     let mut connections = take_connections(&mut collector);
     settle_servers(&mut collector, &captures);
+    collector.calls.settle();
     for connection in &mut connections {
         collector.calls.follow(connection);
     }
@@ -28,18 +40,18 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
         ..Judged::default()
     };
     let first = collector.first;
-    for connection in connections {
-        let blank;
-        let server = match collector.servers.get(&connection.server) {
-            Some(server) => server,
-            None => {
-                blank = unknown_server(connection.server);
-                &blank
-            }
-        };
-        let ruling = folder.judge(&connection, server, &collector.settings, first);
-        count_outcome(&mut collector, &connection, ruling.is_some());
-        judged.keep(connection, ruling, &collector.settings, first);
+    let mut connections = connections.into_iter();
+    loop {
+        let block: Vec<ConnectionFacts> = connections.by_ref().take(BLOCK).collect();
+        if block.is_empty() {
+            break;
+        }
+        let opinions = opinions(&block, &collector, threads);
+        for (connection, opinion) in block.into_iter().zip(opinions) {
+            let ruling = folder.take(opinion, &connection, &collector.settings, first);
+            count_outcome(&mut collector, &connection, ruling.is_some());
+            judged.keep(connection, ruling, &collector.settings, first);
+        }
     }
     for connection in collector.take_healthy() {
         judged.connections.push(JudgedConnection { facts: connection, verdict: None });
@@ -84,6 +96,32 @@ pub(super) fn judge(mut collector: Collector, captures: Vec<CaptureFacts>, count
         restricted: collector.settings.filter.restricts(),
         left_out,
     }
+}
+
+/// What the rules say of each of these connections.
+fn opinions(connections: &[ConnectionFacts], collector: &Collector, threads: usize) -> Vec<Opinion> {
+    let ask = |part: &[ConnectionFacts]| -> Vec<Opinion> {
+        let opinion = |connection: &ConnectionFacts| {
+            let blank;
+            let server = match collector.servers.get(&connection.server) {
+                Some(server) => server,
+                None => {
+                    blank = unknown_server(connection.server);
+                    &blank
+                }
+            };
+            Opinion::of(connection, server, &collector.settings)
+        };
+        part.iter().map(opinion).collect()
+    };
+    if threads <= 1 || connections.len() < BLOCK / 8 {
+        return ask(connections);
+    }
+    thread::scope(|scope| {
+        let parts = connections.chunks(connections.len().div_ceil(threads));
+        let hands: Vec<_> = parts.map(|part| scope.spawn(|| ask(part))).collect();
+        hands.into_iter().flat_map(|hand| hand.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 #[derive(Default)]

@@ -61,7 +61,7 @@ pub(super) fn run(
     }
     collector.browser = dealer.browser;
     let captures = captures(source, dealer.qualities, stopped.as_ref());
-    judge::judge(collector, captures, counts)
+    judge::judge(collector, captures, counts, workers)
 }
 
 /// One thread does it all.

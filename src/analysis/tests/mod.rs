@@ -30,7 +30,7 @@ fn analysis_with(settings: Settings, connections: impl IntoIterator<Item = Conne
     for connection in connections {
         collector.connection(connection.facts);
     }
-    judge::judge(collector, vec![CaptureFacts::default()], TableCounts::default())
+    judge::judge(collector, vec![CaptureFacts::default()], TableCounts::default(), 1)
 }
 
 /// The verdicts, by connection, of those that have one.

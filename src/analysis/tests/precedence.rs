@@ -2,12 +2,12 @@
 
 use super::{analysis, verdicts};
 use crate::analysis::Settings;
-use crate::analysis::fold::Folder;
-use crate::facts::{ConnectionFacts, Offer, PreviousFact, Side};
+use crate::analysis::fold::{Folder, Opinion};
+use crate::facts::{ConnectionFacts, Offer, PreviousFact, ServerFacts, Side};
 use crate::reference::policy::Policies;
 use crate::rules::tests::case::*;
 use crate::rules::tests::examples;
-use crate::rules::{Case, Check, RULES, Rank, Severity, find};
+use crate::rules::{Case, Check, RULES, Rank, Ruling, Severity, find};
 use crate::tds::EncryptionSetting as E;
 use crate::tls::{HashAlgorithm, NamedGroup, ProtocolVersion, SignatureScheme};
 
@@ -25,8 +25,13 @@ fn fitting(connection: &Connection, server: &Server) -> Vec<&'static str> {
     rules.map(|rule| rule.slug).collect()
 }
 
+fn ruling_on(connection: &ConnectionFacts, server: &ServerFacts) -> Option<Ruling> {
+    let settings = Settings::default();
+    Folder::default().take(Opinion::of(connection, server, &settings), connection, &settings, None)
+}
+
 fn verdict(connection: &Connection, server: &Server) -> Option<&'static str> {
-    let ruling = Folder::default().judge(&connection.facts, &server.facts, &Settings::default(), None);
+    let ruling = ruling_on(&connection.facts, &server.facts);
     ruling.map(|ruling| ruling.rule.slug)
 }
 
@@ -173,7 +178,7 @@ fn health_has_no_verdict() {
 fn no_note_is_ever_a_verdict() {
     for example in examples() {
         let Subject::Connection(connection, server) = &example.subject else { continue };
-        let ruling = Folder::default().judge(connection, server, &Settings::default(), None);
+        let ruling = ruling_on(connection, server);
         if let Some(ruling) = ruling {
             assert_ne!(ruling.rule.rank, Rank::Note, "{}: {}", example.slug, example.name);
         }
@@ -185,7 +190,8 @@ fn each_failing_connection_is_counted_in_exactly_one_error() {
     for example in examples() {
         let Subject::Connection(connection, server) = &example.subject else { continue };
         let mut folder = Folder::default();
-        let ruling = folder.judge(connection, server, &Settings::default(), None);
+        let settings = Settings::default();
+        let ruling = folder.take(Opinion::of(connection, server, &settings), connection, &settings, None);
         let findings = folder.findings();
         let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
         let counted: u64 = errors.iter().map(|finding| finding.count).sum();
@@ -210,7 +216,7 @@ fn a_rule_that_fires_alone_or_first_is_the_verdict() {
         if severity != Severity::Error {
             continue;
         }
-        let ruling = Folder::default().judge(connection, server, &Settings::default(), None).unwrap();
+        let ruling = ruling_on(connection, server).unwrap();
         let winner = ruling.rule.slug;
         assert!(
             winner == example.slug || beaten(example.slug, winner),
