@@ -103,7 +103,12 @@ fn share(settings: &Settings) -> Settings {
     Settings {
         max_pending: of(settings.max_pending),
         max_servers: of(settings.max_servers),
-        limits: Limits { connections: of(limits.connections), total_bytes: of(limits.total_bytes), ..limits },
+        limits: Limits {
+            connections: of(limits.connections),
+            state_bytes: of(limits.state_bytes),
+            total_bytes: of(limits.total_bytes),
+            ..limits
+        },
         ..settings.clone()
     }
 }
