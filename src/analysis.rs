@@ -77,7 +77,7 @@ impl Default for Settings {
             all_connections: false,
             healthy_exemplars: 2,
             max_pending: 8_192,
-            max_servers: 16_384,
+            max_servers: 8_192,
             limits: Limits::default(),
             threads: 0,
         }

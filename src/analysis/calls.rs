@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::facts::{ConnectionFacts, FollowedFact};
 
 /// Calls remembered by a shard.
-const REMEMBERED: usize = 1 << 14;
+const REMEMBERED: usize = 1 << 12;
 /// A redirected client connects to the target at once; drivers give up after their login timeout, in nanoseconds.
 const SOON: i64 = 60_000_000_000;
 

@@ -20,6 +20,8 @@ use crate::tls::{CertificateInfo, Fingerprint};
 
 /// Hosts kept by a shard that were seen to call a SQL Server.
 const CLIENTS: usize = 1 << 12;
+/// Of the connections that are held, one in so many may be one in which nothing was said.
+const SILENT_SHARE: usize = 4;
 /// Distinct offers, fingerprints and certificate chains shared between connections of a shard.
 const SHARED: usize = 256;
 
@@ -211,7 +213,7 @@ impl Collector {
             }
             return;
         }
-        if self.silent.len() < self.settings.max_pending {
+        if self.silent.len() < self.settings.max_pending / SILENT_SHARE {
             self.silent.push(connection);
             return;
         }

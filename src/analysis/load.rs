@@ -105,6 +105,9 @@ fn window_at(windows: &mut Vec<LoadWindow>, time: Time) -> &mut LoadWindow {
         let exists = windows.get(index).is_some_and(|window| window.start == start);
         if exists || windows.len() < WINDOWS {
             if !exists {
+                if windows.is_empty() {
+                    windows.reserve_exact(1); // most listeners of a flood have no other
+                }
                 windows.insert(index, LoadWindow { start, seconds, ..LoadWindow::default() });
             }
             // Found or just inserted.

@@ -44,9 +44,17 @@ impl Scans {
 
     /// Whether it is one of a scan.
     pub(super) fn has(&self, connection: &ConnectionFacts) -> bool {
-        let ports = |step| self.called.get(&key(connection, step)).into_iter().flatten();
-        let together = |step| ports(step).chain(ports(step + 1)).collect::<BTreeSet<_>>().len();
-        together(-1) >= PORTS || together(0) >= PORTS
+        let ports = |step| self.called.get(&key(connection, step));
+        let [before, now, after] = [ports(-1), ports(0), ports(1)];
+        let together = |one: Option<&BTreeSet<u16>>, other: Option<&BTreeSet<u16>>| {
+            let (one, other) = (one.into_iter().flatten(), other.into_iter().flatten());
+            one.chain(other).collect::<BTreeSet<_>>().len() >= PORTS
+        };
+        // Most calls are to a port or two.
+        let many = |one: Option<&BTreeSet<u16>>, other: Option<&BTreeSet<u16>>| {
+            one.map_or(0, BTreeSet::len) + other.map_or(0, BTreeSet::len) >= PORTS && together(one, other)
+        };
+        many(before, now) || many(now, after)
     }
 }
 

@@ -136,7 +136,7 @@ pub(crate) struct AnalyzeOptions {
     max_held: usize,
 
     /// Listeners of which anything is learnt.
-    #[arg(long, value_name = "N", default_value_t = 16_384, help_heading = "Limits")]
+    #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits")]
     max_servers: usize,
 
     /// Times in this machine's time zone, with the offset. The JSON report stays in UTC.
