@@ -25,6 +25,9 @@ const SILENT_SHARE: usize = 4;
 /// Distinct offers, fingerprints and certificate chains shared between connections of a shard.
 const SHARED: usize = 256;
 
+/// A connection that is held: facts are large, and moved as a pointer.
+pub(super) type Held = Box<ConnectionFacts>;
+
 /// Everything learnt so far.
 #[derive(Debug)]
 pub(super) struct Collector {
@@ -34,11 +37,11 @@ pub(super) struct Collector {
     /// Hosts that spoke TDS as clients.
     pub(super) clients: BTreeSet<IpAddr>,
     /// Connections that may carry a verdict, to be judged at the end.
-    pub(super) pending: Vec<ConnectionFacts>,
+    pub(super) pending: Vec<Held>,
     /// Connections in which nothing was said; whether they are ours is known at the end.
-    pub(super) silent: Vec<ConnectionFacts>,
+    pub(super) silent: Vec<Held>,
     /// Healthy connections kept as examples.
-    pub(super) healthy: Vec<ConnectionFacts>,
+    pub(super) healthy: Vec<Held>,
     pub(super) healthy_kept: BTreeMap<Endpoint, usize>,
     /// Healthy connections judged for warnings at once, then let go.
     pub(super) folded: Folder,
@@ -112,7 +115,7 @@ impl Collector {
     }
 
     /// Takes in a finished connection.
-    pub(super) fn connection(&mut self, mut connection: ConnectionFacts) {
+    pub(super) fn connection(&mut self, mut connection: Box<ConnectionFacts>) {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
         let room = self.servers.len() < self.settings.max_servers;
         let endpoint = connection.server;
@@ -186,7 +189,7 @@ impl Collector {
     }
 
     /// The healthy connections to show: of each server the first ones, in order.
-    pub(super) fn take_healthy(&mut self) -> Vec<ConnectionFacts> {
+    pub(super) fn take_healthy(&mut self) -> Vec<Held> {
         let mut healthy = std::mem::take(&mut self.healthy);
         healthy.sort_by_key(|connection| connection.id);
         if self.settings.all_connections {
@@ -201,7 +204,7 @@ impl Collector {
         healthy
     }
 
-    fn silent_connection(&mut self, connection: ConnectionFacts) {
+    fn silent_connection(&mut self, connection: Box<ConnectionFacts>) {
         if connection.tcp.syn.is_none() && !self.known.has(connection.server.port) {
             return;
         }
@@ -225,7 +228,7 @@ impl Collector {
         }
     }
 
-    fn hold(&mut self, connection: ConnectionFacts) {
+    fn hold(&mut self, connection: Box<ConnectionFacts>) {
         if self.pending.len() < self.settings.max_pending {
             self.pending.push(connection);
         } else {
@@ -257,7 +260,7 @@ impl Collector {
     }
 
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
-    fn let_go(&mut self, connection: ConnectionFacts) {
+    fn let_go(&mut self, connection: Box<ConnectionFacts>) {
         self.totals.logged_in += 1;
         self.folded.successes.note(&connection);
         if let Some(server) = self.servers.get_mut(&connection.server) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::thread;
 
-use super::collector::Collector;
+use super::collector::{Collector, Held};
 use super::fold::Opinion;
 use super::learning::{count_login, learn_probe, unknown_server};
 use super::load::{count_open, learn_load};
@@ -42,7 +42,7 @@ pub(super) fn judge(
     let first = collector.first;
     let mut connections = connections.into_iter();
     loop {
-        let block: Vec<ConnectionFacts> = connections.by_ref().take(BLOCK).collect();
+        let block: Vec<Held> = connections.by_ref().take(BLOCK).collect();
         if block.is_empty() {
             break;
         }
@@ -50,11 +50,11 @@ pub(super) fn judge(
         for (connection, opinion) in block.into_iter().zip(opinions) {
             let ruling = folder.take(opinion, &connection, &collector.settings, first);
             count_outcome(&mut collector, &connection, ruling.is_some());
-            judged.keep(connection, ruling, &collector.settings, first);
+            judged.keep(*connection, ruling, &collector.settings, first);
         }
     }
     for connection in collector.take_healthy() {
-        judged.connections.push(JudgedConnection { facts: connection, verdict: None });
+        judged.connections.push(JudgedConnection { facts: *connection, verdict: None });
     }
     judged.connections.sort_by_key(|judged| judged.facts.id);
 
@@ -99,8 +99,8 @@ pub(super) fn judge(
 }
 
 /// What the rules say of each of these connections.
-fn opinions(connections: &[ConnectionFacts], collector: &Collector, threads: usize) -> Vec<Opinion> {
-    let ask = |part: &[ConnectionFacts]| -> Vec<Opinion> {
+fn opinions(connections: &[Held], collector: &Collector, threads: usize) -> Vec<Opinion> {
+    let ask = |part: &[Held]| -> Vec<Opinion> {
         let opinion = |connection: &ConnectionFacts| {
             let blank;
             let server = match collector.servers.get(&connection.server) {
@@ -112,7 +112,7 @@ fn opinions(connections: &[ConnectionFacts], collector: &Collector, threads: usi
             };
             Opinion::of(connection, server, &collector.settings)
         };
-        part.iter().map(opinion).collect()
+        part.iter().map(|held| opinion(held)).collect()
     };
     if threads <= 1 || connections.len() < BLOCK / 8 {
         return ask(connections);
@@ -158,7 +158,7 @@ impl Judged {
 
 /// The connections to be judged: those that may have failed, and of the silent ones those that called what is
 /// taken for a SQL Server, unless to scan its host.
-fn take_connections(collector: &mut Collector) -> Vec<ConnectionFacts> {
+fn take_connections(collector: &mut Collector) -> Vec<Held> {
     let mut connections = std::mem::take(&mut collector.pending);
     for connection in std::mem::take(&mut collector.silent) {
         // A client that speaks TDS is taken at its word: its refused connections may be logins that failed.

@@ -172,6 +172,7 @@ impl Dealer {
         }
     }
 
+    #[cold]
     fn look(&mut self, packet: &Packet<'_>) -> Option<usize> {
         match decode(packet) {
             Decoded::Tcp(segment) => {

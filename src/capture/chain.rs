@@ -15,7 +15,7 @@ pub type Opened = (String, Result<Box<dyn Source + Send>, Error>);
 
 struct Link {
     source: Result<Box<dyn Source + Send>, Summary>,
-    /// Time of the packet that it stands at; `None` at its end.
+    /// Time of the packet that it stands at, or any when it is the only link; `None` at its end.
     time: Option<i64>,
     error: Option<Error>,
 }
@@ -45,9 +45,11 @@ impl Chain {
 }
 
 impl Link {
-    fn step(&mut self) {
+    /// Moves to the next packet; `alone` when there is no other link, so that nobody asks for its time.
+    fn step(&mut self, alone: bool) {
         self.time = match &mut self.source {
             Ok(source) => match source.advance() {
+                Ok(true) if alone => Some(0),
                 Ok(true) => source.packet().map(|packet| packet.time),
                 Ok(false) => None,
                 Err(error) => {
@@ -63,13 +65,14 @@ impl Link {
 impl Source for Chain {
     #[inline]
     fn advance(&mut self) -> Result<bool, Error> {
+        let alone = self.links.len() == 1;
         if self.started {
             if let Some(link) = self.current.and_then(|index| self.links.get_mut(index)) {
-                link.step();
+                link.step(alone);
             }
         } else {
             self.started = true;
-            self.links.iter_mut().for_each(Link::step);
+            self.links.iter_mut().for_each(|link| link.step(alone));
         }
         // A handful of files: a scan beats a heap, and keeps argument order on ties.
         self.current = match self.links.as_slice() {

@@ -29,7 +29,7 @@ const MOBILITY: u8 = 135;
 const EXTENSIONS: usize = 8;
 
 /// Reads the IP header that `bytes` begins with; `snapped` is how many bytes of the packet were not recorded.
-#[inline]
+#[inline(always)]
 pub(super) fn read(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => read_v4(bytes, snapped),
@@ -39,7 +39,7 @@ pub(super) fn read(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecod
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_v4(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| Undecoded::Truncated)?;
     if header.fragments_offset().value() != 0 {
@@ -81,7 +81,7 @@ fn read_v6(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
 }
 
 /// Steps over extension headers (IPv6) and the authentication header (both).
-#[inline]
+#[inline(always)]
 fn skip_extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Undecoded> {
     for _ in 0..EXTENSIONS {
         let length = match datagram.protocol {

@@ -21,7 +21,7 @@ pub use segment::{
 use crate::capture::Packet;
 
 /// Decodes one packet record as far as it goes.
-#[inline]
+#[inline(always)] // what it gives is large, and moved at each call that is not inlined
 pub fn decode<'a>(packet: &Packet<'a>) -> Decoded<'a> {
     let at = At { time: packet.time, file: packet.file, frame: packet.frame };
     let carried = match link::strip(packet.link, packet.bytes) {

@@ -18,7 +18,7 @@ const IPV4_HEADER: usize = 20;
 const TCP_HEADER: usize = 20;
 
 /// Reads what a datagram carries.
-#[inline]
+#[inline(always)]
 pub(super) fn read<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> {
     match datagram.protocol {
         TCP => read_tcp(datagram, at, interface),
@@ -29,7 +29,7 @@ pub(super) fn read<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decod
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_tcp<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> {
     let bytes = datagram.payload;
     let Some(head) = bytes.first_chunk::<TCP_LEAST>() else { return Decoded::Other(Undecoded::Truncated) };

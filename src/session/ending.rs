@@ -33,7 +33,7 @@ pub(super) struct Over<'a> {
 }
 
 /// Puts the facts together.
-pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -> ConnectionFacts {
+pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -> Box<ConnectionFacts> {
     let story = Story::merge(&signals.story, &dialogue.story);
     let tcp = tcp_facts(over, signals);
     let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
@@ -63,7 +63,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
         Dir::A => (over.key.a, over.key.b),
         Dir::B => (over.key.b, over.key.a),
     };
-    ConnectionFacts {
+    Box::new(ConnectionFacts {
         id: over.number,
         client: Endpoint::from(client),
         server: Endpoint::from(server),
@@ -80,7 +80,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
         died_in_key_exchange,
         silence_after: over.now.since(over.last.time),
         evicted: over.evicted,
-    }
+    })
 }
 
 /// Whether packets of this side are in the capture at all. What a side that is not recorded owes is not known;

@@ -85,7 +85,7 @@ impl Session {
     /// What the connection showed, once it is over; `now` is the capture's time. `None` when nothing tells
     /// which end is the client, so that there is nothing to say of it.
     #[must_use]
-    pub fn finish(closed: Closed<Self>, now: Time) -> Option<ConnectionFacts> {
+    pub fn finish(closed: Closed<Self>, now: Time) -> Option<Box<ConnectionFacts>> {
         let mut session = closed.handler;
         if session.client.is_none() {
             session.orient_by_port();

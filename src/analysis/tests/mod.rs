@@ -28,7 +28,7 @@ fn analysis_with(settings: Settings, connections: impl IntoIterator<Item = Conne
     let known = Arc::new(KnownPorts { ports: settings.filter.ports.clone() });
     let mut collector = Collector::new(settings, known);
     for connection in connections {
-        collector.connection(connection.facts);
+        collector.connection(Box::new(connection.facts));
     }
     judge::judge(collector, vec![CaptureFacts::default()], TableCounts::default(), 1)
 }

@@ -111,7 +111,7 @@ impl Talk {
             evicted: false,
             handler: self.session,
         };
-        Session::finish(closed, Time(self.time))
+        Session::finish(closed, Time(self.time)).map(|facts| *facts)
     }
 
     fn facts(self) -> ConnectionFacts {
