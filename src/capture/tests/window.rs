@@ -101,3 +101,21 @@ fn a_window_can_be_read_again_as_a_stream() {
     window.into_reader().read_to_end(&mut rest).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(rest, numbered(600_000)[3..]);
 }
+
+#[test]
+fn a_chunk_that_somebody_has_is_left_as_it_is() {
+    let length = (256 << 10) * 4;
+    let all = numbered(length);
+    let mut window = window(length, usize::MAX);
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while window.fill(100_003) {
+        let (chunk, start) = window.chunk();
+        kept.push((std::sync::Arc::clone(chunk), start, at));
+        window.consume(100_003);
+        at += 100_003;
+    }
+    for (chunk, start, at) in kept {
+        assert_eq!(chunk[start..start + 100_003], all[at..at + 100_003], "at {at}");
+    }
+}

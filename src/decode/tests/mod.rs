@@ -1,5 +1,6 @@
 //! Tests of decoding: packets are built here and decoded as a capture would give them.
 
+mod flow;
 mod icmp;
 mod ip;
 mod link;
