@@ -219,11 +219,9 @@ pub(super) fn count_login(counts: &mut LoginCounts, connection: &ConnectionFacts
 pub(super) fn is_probe(connection: &ConnectionFacts) -> bool {
     let tcp = &connection.tcp;
     let silent = tcp.client.bytes == 0 && tcp.server.bytes == 0 && !connection.tds.recognized;
-    let by_client = match (tcp.client_fin, tcp.server_fin) {
-        (Some(client), Some(server)) => client <= server,
-        (Some(_), None) => true,
-        (None, None) => tcp.resets.first().is_some_and(|reset| reset.from == Side::Client),
-        (None, Some(_)) => false,
+    let by_client = match tcp.first_fin() {
+        Some((side, _)) => side == Side::Client,
+        None => tcp.resets.first().is_some_and(|reset| reset.from == Side::Client),
     };
     silent && tcp.syn_ack.is_some() && by_client
 }

@@ -53,6 +53,26 @@ pub struct TcpFacts {
     pub first_gap: Option<Moment>,
 }
 
+impl TcpFacts {
+    /// Which side closed first, and the FIN that shows it: the other side's where its own is not in the capture. A FIN
+    /// that acknowledges the other came second, in whatever order the two were recorded.
+    #[must_use]
+    pub fn first_fin(&self) -> Option<(Side, Moment)> {
+        let (client, server) = (self.client_fin, self.server_fin);
+        if let Some(answer) = server.filter(|_| self.server.answers_fin) {
+            return Some((Side::Client, client.unwrap_or(answer)));
+        }
+        if let Some(answer) = client.filter(|_| self.client.answers_fin) {
+            return Some((Side::Server, server.unwrap_or(answer)));
+        }
+        match (client, server) {
+            (Some(client), Some(server)) if server < client => Some((Side::Server, server)),
+            (Some(client), _) => Some((Side::Client, client)),
+            (None, server) => server.map(|at| (Side::Server, at)),
+        }
+    }
+}
+
 /// What one side sent.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
 pub struct HalfFacts {
@@ -80,6 +100,8 @@ pub struct HalfFacts {
     pub keep_alives_unanswered: u32,
     /// Times it closed its receive window.
     pub zero_windows: u64,
+    /// Its FIN acknowledges that of the other side, which may not be in the capture.
+    pub answers_fin: bool,
     /// Smallest TTL or hop limit of its packets (RST excluded).
     pub ttl_min: Option<u8>,
     /// Largest TTL or hop limit.

@@ -179,15 +179,11 @@ fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts, left: Option<Moment>) -
 fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) -> Ended {
     let by = |side| if side == Side::Client { EndedBy::Client } else { EndedBy::Server };
     let reset = tcp.resets.iter().find(|reset| !reset.ignored);
-    let fin = match (tcp.client_fin, tcp.server_fin) {
-        (Some(client), Some(server)) if server < client => Some((Side::Server, server)),
-        (Some(client), _) => Some((Side::Client, client)),
-        (None, Some(server)) => Some((Side::Server, server)),
-        (None, None) => None,
-    };
     let mut candidates: Vec<(Moment, Ended)> = Vec::new();
-    if let Some((side, at)) = fin {
-        candidates.push((at, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) }));
+    if let Some((side, at)) = tcp.first_fin() {
+        // The two may have been recorded in the wrong order.
+        let recorded = tcp.client_fin.into_iter().chain(tcp.server_fin).min().unwrap_or(at);
+        candidates.push((recorded, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) }));
     }
     if let Some(reset) = reset {
         let ended = Ended { by: by(reset.from), how: EndedHow::Reset, at: Some(reset.moment) };
@@ -357,6 +353,7 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
         keep_alives: summary.keep_alives,
         keep_alives_unanswered: of(signals.probes),
         zero_windows: summary.zero_windows,
+        answers_fin: summary.answers_fin,
         ttl_min: summary.ttl.map(|ttl| ttl.0),
         ttl_max: summary.ttl.map(|ttl| ttl.1),
         syn_checksum_ok: summary.syn_checksum_ok,

@@ -247,6 +247,7 @@ impl<H: Handler> Connection<H> {
             let acked = half.acked.unwrap_or_default();
             HalfSummary {
                 unacknowledged: if seen { half.highest.saturating_sub(acked) } else { 0 },
+                answers_fin: half.answers_fin(other),
                 ..half.summary
             }
         };

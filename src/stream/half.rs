@@ -30,6 +30,8 @@ pub(super) struct Half {
     /// Shift of its window, from its SYN.
     pub(super) scale: u8,
     pub(super) fin_at: Option<u64>,
+    /// Smallest acknowledgment number that came with its FIN: one sent again may acknowledge more.
+    fin_ack: Option<u32>,
     pub(super) fin_delivered: bool,
     pub(super) reset_sent: bool,
     /// It sent payload after the other side had closed or reset.
@@ -145,6 +147,50 @@ impl Half {
             self.summary.largest_acknowledged = self.summary.largest_acknowledged.max(len);
             self.largest_pending = None;
         }
+    }
+
+    /// Notes what its FIN acknowledges.
+    pub(super) fn note_fin(&mut self, segment: &Segment<'_>) {
+        if segment.tcp.flags.has(TcpFlags::ACK) {
+            let ack = segment.tcp.ack;
+            let less = |known: u32| ack.wrapping_sub(known).cast_signed() < 0;
+            self.fin_ack = self.fin_ack.filter(|known| !less(*known)).or(Some(ack));
+        }
+    }
+
+    /// End of what was told of it, for what answers it. One byte more may be a FIN that is not in the capture.
+    pub(super) fn heard(&self) -> u64 {
+        self.next + 1
+    }
+
+    /// Whether the other side has acknowledged what was not told yet, of a side that is recorded at all.
+    pub(super) fn has_unseen(&self) -> bool {
+        self.acked > Some(self.heard()) && self.summary.packets > 0
+    }
+
+    /// End of what a segment of the other side acknowledges.
+    pub(super) fn end_acknowledged_by(&self, segment: &Segment<'_>) -> u64 {
+        let acknowledges = segment.tcp.flags.has(TcpFlags::ACK);
+        let offset = self.offset(segment.tcp.ack).filter(|_| acknowledges);
+        offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default()
+    }
+
+    /// End of what its FIN acknowledges, when that has to be seen before.
+    pub(super) fn fin_after(&self, other: &Self) -> u64 {
+        let offset = self.fin_ack.filter(|_| other.has_unseen()).and_then(|ack| other.offset(ack));
+        offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default()
+    }
+
+    /// Nothing of it waits.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && (self.fin_delivered || self.fin_at.is_none())
+    }
+
+    /// Whether its FIN acknowledges more than all data of the other side: the other's FIN.
+    pub(super) fn answers_fin(&self, other: &Self) -> bool {
+        let acknowledged = self.fin_ack.and_then(|ack| other.offset(ack));
+        let data_end = other.fin_at.unwrap_or(other.highest);
+        acknowledged.is_some_and(|offset| offset > data_end.cast_signed())
     }
 
     /// Whether a segment with this number, of no byte or one, probes whether the other side is still there: it

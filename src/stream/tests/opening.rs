@@ -135,7 +135,7 @@ fn a_server_that_goes_on_after_an_uncaptured_syn_ack_does_not_challenge() {
     bench.send(packet(SERVER, ACK, 5001, 1048));
     bench.send(packet(SERVER, PSH_ACK, 5001, 1048).with(b"answer"));
     let told = bench.only().handler.told;
-    assert_eq!(told, [">SYN 1", "<data 0 answer", ">gap 0+47 NotCaptured"]);
+    assert_eq!(told, [">SYN 1", ">gap 0+47 NotCaptured", "<data 0 answer"]);
 }
 
 #[test]
