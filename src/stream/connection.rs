@@ -9,6 +9,9 @@ use crate::decode::{At, Icmp, Segment, TcpFlags};
 /// Bytes that a client can have sent at most when it answers a SYN-ACK that was not captured: the largest
 /// window that a SYN-ACK can grant, which is not scaled (RFC 7323 2.2).
 const FIRST_WINDOW: i64 = 1 << 16;
+/// Nanoseconds after a connection's first packet within which its SYN may still be recorded: captures put packets out
+/// of order by less.
+const LATE_SYN: i64 = 1_000_000_000;
 
 /// A connection that somebody listens to.
 #[derive(Debug)]
@@ -68,9 +71,15 @@ impl<H: Handler> Connection<H> {
             // The same SYN again, recorded after its answer, or sent by both sides (simultaneous open).
             (Some(_), Some(isn)) => isn != segment.tcp.seq,
             (Some(initiator), None) if initiator != dir => self.syn_acks > 0 || self.ended,
-            (None, _) => self.packets > 0,
+            (None, _) => self.packets > 0 && !self.is_late_syn(dir, segment),
             _ => true,
         }
+    }
+
+    /// Whether this SYN opened the connection, some packets of which were recorded before it.
+    fn is_late_syn(&self, dir: Dir, segment: &Segment<'_>) -> bool {
+        let soon = segment.at.time.saturating_sub(self.first.time) < LATE_SYN;
+        soon && self.half(dir).may_begin_at(segment.tcp.seq.wrapping_add(1), FIRST_WINDOW)
     }
 
     pub(super) fn half(&self, dir: Dir) -> &Half {
@@ -110,6 +119,7 @@ impl<H: Handler> Connection<H> {
             return;
         }
         half.summary.packets += 1;
+        half.note_first(segment);
         half.summary.first.get_or_insert(segment.at);
         half.summary.last = Some(segment.at);
         if let (IpAddr::V4(_), false) = (segment.ip.src, reset) {

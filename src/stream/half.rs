@@ -15,6 +15,8 @@ const HOLE_TIME: i64 = 500_000_000;
 pub(super) struct Half {
     /// Sequence number of offset 0: the first byte after the SYN, or the first byte seen.
     base: Option<u32>,
+    /// Sequence number of the first packet.
+    first_seq: Option<u32>,
     /// Initial sequence number of its SYN.
     pub(super) isn: Option<u32>,
     /// Everything below was delivered, or is known to be lost.
@@ -86,10 +88,22 @@ impl Half {
         self.isn.is_none() && self.next > 0 && self.base.is_some_and(|base| base != isn.wrapping_add(1))
     }
 
+    /// Whether what was seen so far may begin with this number: with that of the first packet or, where only the other
+    /// side was seen, at most a `window` below what that acknowledges.
+    pub(super) fn may_begin_at(&self, first: u32, window: i64) -> bool {
+        match (self.first_seq, self.early_ack) {
+            (Some(seq), _) => seq == first,
+            (None, Some(ack)) => (0..=window).contains(&i64::from(ack.wrapping_sub(first).cast_signed())),
+            (None, None) => false,
+        }
+    }
+
     /// The other side's SYN-ACK tells the initial sequence number of a SYN that was not seen, or not yet.
     pub(super) fn expect_syn(&mut self, ack: u32) {
-        if self.base.is_none() {
+        if self.base.is_none_or(|base| base == ack) {
             self.isn = Some(ack.wrapping_sub(1));
+        }
+        if self.base.is_none() {
             self.begin(ack);
         }
     }
@@ -119,6 +133,11 @@ impl Half {
             self.begin(seq);
         }
         self.offset(seq).unwrap_or_default()
+    }
+
+    /// Remembers the number of the first packet.
+    pub(super) fn note_first(&mut self, segment: &Segment<'_>) {
+        self.first_seq.get_or_insert(segment.tcp.seq);
     }
 
     /// Remembers the segment as the last one with payload.
