@@ -137,7 +137,9 @@ fn learn_refusal(server: &mut ServerFacts, connection: &ConnectionFacts) {
     const INSUFFICIENT_SECURITY: u8 = 71;
     let by_server = connection.ended.by == EndedBy::Server && connection.phase == Phase::ClientHello;
     let Some(hello) = connection.tls.client.as_ref().filter(|_| by_server) else { return };
-    again(&mut server.refuses.hellos, hello.moment);
+    if !connection.tcp.server.is_unheard(Some(hello.moment)) {
+        again(&mut server.refuses.hellos, hello.moment);
+    }
     let fatal = |alert: &&AlertFact| alert.from == Side::Server && alert.level == Some(AlertLevel::FATAL);
     let Some(alert) = connection.tls.alerts.iter().find(fatal) else { return };
     match alert.description.map(|description| description.0) {
@@ -218,7 +220,8 @@ pub(super) fn count_login(counts: &mut LoginCounts, connection: &ConnectionFacts
 /// Whether a connection was opened and closed by the client without a byte of payload.
 pub(super) fn is_probe(connection: &ConnectionFacts) -> bool {
     let tcp = &connection.tcp;
-    let silent = tcp.client.bytes == 0 && tcp.server.bytes == 0 && !connection.tds.recognized;
+    let said = |half: &HalfFacts| half.bytes + half.missing > 0;
+    let silent = !said(&tcp.client) && !said(&tcp.server) && !connection.tds.recognized;
     let by_client = match tcp.first_fin() {
         Some((side, _)) => side == Side::Client,
         None => tcp.resets.first().is_some_and(|reset| reset.from == Side::Client),

@@ -94,6 +94,10 @@ pub struct HalfFacts {
     pub unacknowledged: u64,
     /// Bytes missing in the capture.
     pub missing: u64,
+    /// The last time that bytes were missing, or could not be read for those that were: after that all is known that
+    /// it said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unheard: Option<Moment>,
     /// Keep-alive probes sent.
     pub keep_alives: u64,
     /// Keep-alive probes at the end that nobody answered.
@@ -116,6 +120,15 @@ pub struct HalfFacts {
     /// The last segment that it sent again, and its payload length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_retransmission: Option<Moment>,
+}
+
+impl HalfFacts {
+    /// Whether it said something after `since` (at any time when `None`) that the capture lacks: then what it did not say
+    /// is not known either.
+    #[must_use]
+    pub fn is_unheard(&self, since: Option<Moment>) -> bool {
+        self.unheard.is_some_and(|at| Some(at) >= since) || self.missing > 0 && self.last_data > since
+    }
 }
 
 /// A RST, and how it compares with the host it claims to be from.

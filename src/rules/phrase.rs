@@ -278,7 +278,12 @@ pub(super) fn spoke_unheard(connection: &ConnectionFacts, side: Side, since: Opt
         Side::Client => &connection.tcp.client,
         Side::Server => &connection.tcp.server,
     };
-    half.missing > 0 && half.last_data > since
+    half.is_unheard(since)
+}
+
+/// Whether the capture has everything that was said after `since`: only then does anything follow from what was not said.
+pub(super) fn all_heard(connection: &ConnectionFacts, since: Option<Moment>) -> bool {
+    ![Side::Client, Side::Server].into_iter().any(|side| spoke_unheard(connection, side, since))
 }
 
 /// How sure it is that the end whose name the closing packet bears sent it: a RST is easily sent in another's

@@ -57,8 +57,11 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
             && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify)
     });
     let ended = silence(ended, owed.as_ref());
+    // The login may stand in what the capture lacks.
+    let key = tls.client_key.as_ref().map(|key| key.moment);
+    let known = !tcp.client.is_unheard(key) && !tcp.server.is_unheard(key);
     let died_in_key_exchange =
-        phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none();
+        phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none() && known;
     let (client, server) = match over.client {
         Dir::A => (over.key.a, over.key.b),
         Dir::B => (over.key.b, over.key.a),
@@ -93,11 +96,10 @@ fn heard(tcp: &TcpFacts, side: Side) -> bool {
     }
 }
 
-/// Whether the side that owes sent payload after it was asked, in a stream of which the capture lacks bytes: then
-/// what it sent may have been the answer.
+/// Whether the side that owes sent something after it was asked that the capture lacks: it may have been the answer.
 fn answered_unseen(tcp: &TcpFacts, owed: &Owed) -> bool {
     let half = if owed.by == Side::Client { &tcp.client } else { &tcp.server };
-    half.missing > 0 && half.last_data.is_some_and(|at| at > owed.since)
+    half.is_unheard(Some(owed.since))
 }
 
 /// When the client left, if it was the one that ended it: what the server sent later it never took.
@@ -350,6 +352,10 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
         largest_acknowledged: summary.largest_acknowledged,
         unacknowledged: summary.unacknowledged,
         missing: summary.missing,
+        unheard: match dir {
+            Dir::A => signals.unheard[0],
+            Dir::B => signals.unheard[1],
+        },
         keep_alives: summary.keep_alives,
         keep_alives_unanswered: of(signals.probes),
         zero_windows: summary.zero_windows,
