@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::browser::Browser;
 use super::calls::Calls;
+use super::evictions::Evictions;
 use super::fold::Folder;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
@@ -56,6 +57,8 @@ pub(super) struct Collector {
     pub(super) calls: Calls,
     /// Earliest first packet of any connection.
     pub(super) first: Option<Time>,
+    /// What left the table to make room.
+    pub(super) evictions: Evictions,
     offers: BTreeMap<u64, Vec<Arc<Offer>>>,
     fingerprints: BTreeSet<Arc<Fingerprint>>,
     chains: Vec<Arc<Vec<CertificateInfo>>>,
@@ -105,6 +108,7 @@ impl Collector {
             scans: Scans::default(),
             calls: Calls::default(),
             first: None,
+            evictions: Evictions::default(),
             offers: BTreeMap::new(),
             fingerprints: BTreeSet::new(),
             chains: Vec::new(),
@@ -116,6 +120,7 @@ impl Collector {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
         let room = self.servers.len() < SERVERS;
         let endpoint = connection.server;
+        self.totals.evicted += u64::from(self.evictions.note(&mut connection, &self.known));
         if room || self.servers.contains_key(&endpoint) {
             let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
             learn_transport(server, &connection);

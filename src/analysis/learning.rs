@@ -212,7 +212,9 @@ pub(super) fn count_login(counts: &mut LoginCounts, connection: &ConnectionFacts
     if established && !failed {
         return;
     }
-    counts.attempted += 1;
+    // The first packets of a login are counted, not what follows when its connection was let go meanwhile.
+    let follows = connection.rest && connection.tds.prelogin.is_none() && !connection.tds.strict;
+    counts.attempted += u64::from(!follows);
     counts.succeeded += u64::from(connection.tds.logged_in.is_some() && !refused);
     counts.failed += u64::from(failed && connection.tds.logged_in.is_none());
 }

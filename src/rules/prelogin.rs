@@ -268,8 +268,7 @@ fn check_strict_unsupported(case: &Case<'_>) -> Option<Verdict> {
     let alert = phrase::fatal_alert(connection, Side::Server).and_then(|alert| alert.description);
     let no_alpn = alert.is_some_and(|description| description.0 == 120);
     let unheard = phrase::spoke_unheard(connection, Side::Server, Some(hello.moment));
-    let known =
-        case.server.clear_prelogin_answered.filter(|_| case.server.strict_seen.is_none() && !unheard);
+    let known = case.server.clear_prelogin_answered.filter(|_| case.server.strict_seen.is_none() && !unheard);
     if !connection.tds.strict || !(answered_in_tds || refused && (known.is_some() || no_alpn)) {
         return None;
     }

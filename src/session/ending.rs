@@ -54,6 +54,8 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end).filter(|owed| {
         heard(&tcp, owed.by)
             && !answered_unseen(&tcp, owed)
+            // What left the table to make room may have gone on.
+            && !(over.evicted && ended.how == EndedHow::Open)
             && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify)
     });
     let ended = silence(ended, owed.as_ref());
@@ -83,6 +85,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
         died_in_key_exchange,
         silence_after: over.now.since(over.last.time),
         evicted: over.evicted,
+        rest: false,
     }
 }
 

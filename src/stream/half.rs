@@ -23,6 +23,8 @@ pub(super) struct Half {
     pub(super) next: u64,
     /// End of what was sent; a FIN counts one.
     pub(super) highest: u64,
+    /// End of the data that was seen of it.
+    seen: u64,
     /// End of what the other side acknowledged.
     pub(super) acked: Option<u64>,
     /// The other side's last acknowledgment number, while nothing of this direction was seen.
@@ -205,10 +207,11 @@ impl Half {
         self.waiting.is_empty() && (self.fin_delivered || self.fin_at.is_none())
     }
 
-    /// Whether its FIN acknowledges more than all data of the other side: the other's FIN.
+    /// Whether its FIN acknowledges more than all data that was seen of the other side: the other's FIN, which may have
+    /// been lost.
     pub(super) fn answers_fin(&self, other: &Self) -> bool {
         let acknowledged = self.fin_ack.and_then(|ack| other.offset(ack));
-        let data_end = other.fin_at.unwrap_or(other.highest);
+        let data_end = other.fin_at.unwrap_or(other.seen);
         acknowledged.is_some_and(|offset| offset > data_end.cast_signed())
     }
 
@@ -233,6 +236,7 @@ impl Half {
     /// Notes that a segment was sent up to `end`.
     pub(super) fn sent(&mut self, end: u64, len: u32) {
         self.highest = self.highest.max(end);
+        self.seen = self.seen.max(end);
         self.summary.largest_segment = self.summary.largest_segment.max(len);
         if self.largest_pending.is_none_or(|(_, largest)| len > largest) {
             self.largest_pending = Some((end, len));

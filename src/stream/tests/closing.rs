@@ -289,3 +289,16 @@ fn a_fin_waits_for_the_bytes_that_it_acknowledges() {
     let told = bench.told();
     assert_eq!(told[2..], ["<data 5 bye", ">FIN"]);
 }
+
+#[test]
+fn a_fin_that_acknowledges_what_was_lost_may_answer_a_lost_fin() {
+    for after_data in [Interest::Payload, Interest::Signals] {
+        let mut bench = Bench::new();
+        bench.after_data = after_data;
+        bench.handshake(50_000, 1000, 5000);
+        bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"hello"));
+        bench.send(packet(SERVER, PSH_ACK, 5001, 1006).with(b"world"));
+        bench.send(packet(SERVER, FIN_ACK, 5006, 1106));
+        assert_eq!(bench.only().halves.map(|half| half.answers_fin), [false, true]);
+    }
+}
