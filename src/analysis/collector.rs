@@ -277,10 +277,12 @@ impl Collector {
     fn note_quality(&mut self, connection: &ConnectionFacts) {
         let file = connection.first.at.file;
         let tcp = &connection.tcp;
-        if tcp.syn.is_none() && tcp.syn_ack.is_none() {
+        // Pieces of a connection say nothing of the capture.
+        let whole = !connection.evicted && !connection.rest;
+        if whole && tcp.syn.is_none() && tcp.syn_ack.is_none() {
             *self.quality.midstream.entry(file).or_default() += 1;
         }
-        if tcp.client.packets == 0 || tcp.server.packets == 0 {
+        if whole && (tcp.client.packets == 0 || tcp.server.packets == 0) {
             *self.quality.one_sided.entry(file).or_default() += 1;
         }
         if tcp.client.missing + tcp.server.missing > 0 {

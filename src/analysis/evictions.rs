@@ -10,8 +10,8 @@ pub(super) struct Evictions {
 }
 
 impl Evictions {
-    /// Marks what may be the rest of an evicted connection; whether this one was evicted before it was over, and is, or
-    /// may be, one of a SQL Server.
+    /// Marks what may be the rest of an evicted connection; whether this one is none, was evicted before it was over, and
+    /// is, or may be, one of a SQL Server.
     pub(super) fn note(&mut self, connection: &mut ConnectionFacts, known: &KnownPorts) -> bool {
         connection.rest =
             connection.tcp.syn.is_none() && self.first.is_some_and(|first| connection.first.time >= first);
@@ -20,6 +20,6 @@ impl Evictions {
             let last = connection.last.time;
             self.first = Some(self.first.map_or(last, |first| first.min(last)));
         }
-        evicted && (connection.tds.recognized || known.has(connection.server.port))
+        evicted && !connection.rest && (connection.tds.recognized || known.has(connection.server.port))
     }
 }

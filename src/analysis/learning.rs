@@ -46,7 +46,9 @@ pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionF
     for reset in connection.tcp.resets.iter().filter(|reset| reset.is_foreign()) {
         earliest(&mut server.foreign_reset, reset.moment);
     }
-    server.unheard += u64::from(connection.tcp.server.packets == 0 && connection.tcp.client.bytes > 0);
+    let whole = !connection.evicted && !connection.rest;
+    let unheard = connection.tcp.server.packets == 0 && connection.tcp.client.bytes > 0;
+    server.unheard += u64::from(whole && unheard);
     if let (Some(syn_ack), tcp) = (connection.tcp.syn_ack, &connection.tcp) {
         server.accepted.accept(tcp.syn.unwrap_or(syn_ack));
         learn_ttl(server, &tcp.server, syn_ack);

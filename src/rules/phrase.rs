@@ -198,6 +198,9 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
     let later =
         before.map_or_else(String::new, |before| format!(", {} later", duration(at.time.since(before.time))));
     let what = match ended.how {
+        EndedHow::Fin if Some(at) != fin_of(connection, ended.by) => {
+            "FIN, not in the capture: the other side's acknowledges it".to_owned()
+        }
         EndedHow::Fin => "FIN".to_owned(),
         EndedHow::Reset => "RST".to_owned(),
         EndedHow::Alert => {
@@ -217,6 +220,15 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         && connection.tls.alerts.is_empty();
     let no_alert = if silent { ", no alert" } else { "" };
     Some(Evidence::new(at, side, format!("{what}{later}{no_alert}")))
+}
+
+/// The FIN of that side.
+fn fin_of(connection: &ConnectionFacts, by: EndedBy) -> Option<Moment> {
+    match by {
+        EndedBy::Client => connection.tcp.client_fin,
+        EndedBy::Server => connection.tcp.server_fin,
+        EndedBy::Network | EndedBy::Nobody => None,
+    }
 }
 
 /// `fatal alert 70 protocol_version`.

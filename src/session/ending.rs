@@ -51,11 +51,12 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     let phase = phase(&tcp, &tds, &tls, left);
     let ended = if phase < Phase::LoggedIn { self::ended(&tcp, &tls, [None; 2]) } else { ended };
     let end = ended.at.map_or(over.now, |at| at.time);
-    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end).filter(|owed| {
+    // What left the table to make room may have gone on.
+    let may_go_on = over.evicted && ended.how == EndedHow::Open;
+    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end).filter(|_| !may_go_on);
+    let owed = owed.filter(|owed| {
         heard(&tcp, owed.by)
             && !answered_unseen(&tcp, owed)
-            // What left the table to make room may have gone on.
-            && !(over.evicted && ended.how == EndedHow::Open)
             && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify)
     });
     let ended = silence(ended, owed.as_ref());

@@ -27,7 +27,10 @@ fn a_connection_that_is_let_go_in_pieces_is_one_login_of_unknown_outcome() {
     assert!(server.probes.is_empty(), "no health checks: {:?}", server.probes);
     let load = |of: fn(&crate::facts::LoadWindow) -> u64| server.load.iter().map(of).sum::<u64>();
     assert_eq!((load(|window| window.syns), load(|window| window.unanswered)), (1, 0));
-    assert_eq!(analysis.totals.evicted, 3);
+    assert_eq!(analysis.totals.evicted, 1);
+    assert_eq!(server.unheard, 0);
+    let quality = analysis.captures[0].quality;
+    assert_eq!((quality.midstream, quality.one_sided), (0, 0));
     assert!(analysis.findings.iter().any(|finding| finding.code == "C501"));
 }
 
