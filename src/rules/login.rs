@@ -358,8 +358,9 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let client = &connection.tcp.client;
-    if client.unheard > client.last_data {
-        return None; // the last that it sent is missing: its FIN may be
+    let not_captured = connection.ended.how == EndedHow::Fin && connection.tcp.server_fin.is_none();
+    if client.unheard > client.last_data || not_captured {
+        return None; // the last that an end sent is missing: a FIN may be, or data that passes for it
     }
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
     let waiting = if owed.is_some() { " while a request waited for its answer" } else { "" };
