@@ -8,6 +8,7 @@
 mod browser;
 mod calls;
 mod collector;
+mod evictions;
 mod filter;
 mod fold;
 mod hint;

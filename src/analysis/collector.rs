@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::browser::Browser;
 use super::calls::Calls;
+use super::evictions::Evictions;
 use super::fold::{Folder, Opinion};
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
@@ -59,6 +60,8 @@ pub(super) struct Collector {
     pub(super) calls: Calls,
     /// Earliest first packet of any connection.
     pub(super) first: Option<Time>,
+    /// What left the table to make room.
+    pub(super) evictions: Evictions,
     offers: BTreeMap<u64, Vec<Arc<Offer>>>,
     fingerprints: BTreeSet<Arc<Fingerprint>>,
     chains: Vec<Arc<Vec<CertificateInfo>>>,
@@ -108,6 +111,7 @@ impl Collector {
             scans: Scans::default(),
             calls: Calls::default(),
             first: None,
+            evictions: Evictions::default(),
             offers: BTreeMap::new(),
             fingerprints: BTreeSet::new(),
             chains: Vec::new(),
@@ -119,6 +123,7 @@ impl Collector {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
         let room = self.servers.len() < self.settings.max_servers;
         let endpoint = connection.server;
+        self.totals.evicted += u64::from(self.evictions.note(&mut connection, &self.known));
         if room || self.servers.contains_key(&endpoint) {
             let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
             learn_transport(server, &connection);
@@ -289,10 +294,12 @@ impl Collector {
     fn note_quality(&mut self, connection: &ConnectionFacts) {
         let file = connection.first.at.file;
         let tcp = &connection.tcp;
-        if tcp.syn.is_none() && tcp.syn_ack.is_none() {
+        // Pieces of a connection say nothing of the capture.
+        let whole = !connection.evicted && !connection.rest;
+        if whole && tcp.syn.is_none() && tcp.syn_ack.is_none() {
             *self.quality.midstream.entry(file).or_default() += 1;
         }
-        if tcp.client.packets == 0 || tcp.server.packets == 0 {
+        if whole && (tcp.client.packets == 0 || tcp.server.packets == 0) {
             *self.quality.one_sided.entry(file).or_default() += 1;
         }
         if tcp.client.missing + tcp.server.missing > 0 {

@@ -6,11 +6,12 @@ use std::thread;
 
 use super::collector::{Collector, Held};
 use super::fold::Opinion;
-use super::learning::{count_login, learn_probe, unknown_server};
+use super::learning::{count_login, is_probe, learn_probe, unknown_server};
 use super::load::{count_open, learn_load};
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
 use crate::rules::{CaptureCase, Ruling};
+use crate::session::KnownPorts;
 use crate::stream::TableCounts;
 
 /// Connections that the rules are asked about at a time: what they say of more is not held at once.
@@ -61,18 +62,18 @@ pub(super) fn judge(
     let browser = std::mem::take(&mut collector.browser).into_facts();
     let servers: Vec<ServerFacts> = std::mem::take(&mut collector.servers)
         .into_values()
-        .filter(|server| is_sql_server(server, &judged.servers))
+        .filter(|server| is_sql_server(server, &judged.servers) || is_flooded(server, &collector.known))
         .collect();
     folder.server_rules(&servers, &collector.settings);
     folder.capture_rules(&CaptureCase {
         captures: &captures,
         browser: &browser,
         connections: collector.totals.tds,
+        evicted: collector.totals.evicted,
     });
 
     let mut totals = collector.totals;
     totals.connections = counts.connections;
-    totals.evicted = counts.evicted;
     totals.reassembly = counts.reassembly_limit;
     totals.failed += judged.failed;
     totals.selected += judged.selected;
@@ -224,7 +225,7 @@ pub(super) fn count_outcome(collector: &mut Collector, connection: &ConnectionFa
     if let Some(server) = collector.servers.get_mut(&connection.server) {
         if spoke || failed {
             count_login(&mut server.logins, connection, failed);
-        } else {
+        } else if is_probe(connection) {
             learn_probe(server, connection);
         }
     }
@@ -234,6 +235,11 @@ pub(super) fn count_outcome(collector: &mut Collector, connection: &ConnectionFa
 fn is_sql_server(server: &ServerFacts, judged: &BTreeSet<Endpoint>) -> bool {
     let called = server.logins.attempted > 0; // by clients that speak TDS, even if it was never heard itself
     called || server.spoke_tds.is_some() || server.announced.is_some() || judged.contains(&server.endpoint)
+}
+
+/// Its port is a SQL Server's, and calls to it never get anywhere.
+fn is_flooded(server: &ServerFacts, known: &KnownPorts) -> bool {
+    known.has(server.endpoint.port) && server.flooded().is_some()
 }
 
 fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collector) -> Vec<CaptureFacts> {

@@ -46,7 +46,9 @@ pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionF
     for reset in connection.tcp.resets.iter().filter(|reset| reset.is_foreign()) {
         earliest(&mut server.foreign_reset, reset.moment);
     }
-    server.unheard += u64::from(connection.tcp.server.packets == 0 && connection.tcp.client.bytes > 0);
+    let whole = !connection.evicted && !connection.rest;
+    let unheard = connection.tcp.server.packets == 0 && connection.tcp.client.bytes > 0;
+    server.unheard += u64::from(whole && unheard);
     if let (Some(syn_ack), tcp) = (connection.tcp.syn_ack, &connection.tcp) {
         server.accepted.accept(tcp.syn.unwrap_or(syn_ack));
         learn_ttl(server, &tcp.server, syn_ack);
@@ -137,7 +139,9 @@ fn learn_refusal(server: &mut ServerFacts, connection: &ConnectionFacts) {
     const INSUFFICIENT_SECURITY: u8 = 71;
     let by_server = connection.ended.by == EndedBy::Server && connection.phase == Phase::ClientHello;
     let Some(hello) = connection.tls.client.as_ref().filter(|_| by_server) else { return };
-    again(&mut server.refuses.hellos, hello.moment);
+    if !connection.tcp.server.is_unheard(Some(hello.moment)) {
+        again(&mut server.refuses.hellos, hello.moment);
+    }
     let fatal = |alert: &&AlertFact| alert.from == Side::Server && alert.level == Some(AlertLevel::FATAL);
     let Some(alert) = connection.tls.alerts.iter().find(fatal) else { return };
     match alert.description.map(|description| description.0) {
@@ -210,7 +214,9 @@ pub(super) fn count_login(counts: &mut LoginCounts, connection: &ConnectionFacts
     if established && !failed {
         return;
     }
-    counts.attempted += 1;
+    // The first packets of a login are counted, not what follows when its connection was let go meanwhile.
+    let follows = connection.rest && connection.tds.prelogin.is_none() && !connection.tds.strict;
+    counts.attempted += u64::from(!follows);
     counts.succeeded += u64::from(connection.tds.logged_in.is_some() && !refused);
     counts.failed += u64::from(failed && connection.tds.logged_in.is_none());
 }
@@ -218,12 +224,11 @@ pub(super) fn count_login(counts: &mut LoginCounts, connection: &ConnectionFacts
 /// Whether a connection was opened and closed by the client without a byte of payload.
 pub(super) fn is_probe(connection: &ConnectionFacts) -> bool {
     let tcp = &connection.tcp;
-    let silent = tcp.client.bytes == 0 && tcp.server.bytes == 0 && !connection.tds.recognized;
-    let by_client = match (tcp.client_fin, tcp.server_fin) {
-        (Some(client), Some(server)) => client <= server,
-        (Some(_), None) => true,
-        (None, None) => tcp.resets.first().is_some_and(|reset| reset.from == Side::Client),
-        (None, Some(_)) => false,
+    let said = |half: &HalfFacts| half.bytes + half.missing > 0;
+    let silent = !said(&tcp.client) && !said(&tcp.server) && !connection.tds.recognized;
+    let by_client = match tcp.first_fin() {
+        Some((side, _)) => side == Side::Client,
+        None => tcp.resets.first().is_some_and(|reset| reset.from == Side::Client),
     };
     silent && tcp.syn_ack.is_some() && by_client
 }

@@ -57,7 +57,8 @@ pub(super) fn count_open(windows: &mut [LoadWindow]) {
 fn count_syn(window: &mut LoadWindow, connection: &ConnectionFacts, syn: Moment) {
     let tcp = &connection.tcp;
     let refused = tcp.resets.iter().any(|reset| reset.refuses_syn);
-    window.syns += 1;
+    // The SYN of what was let go since was counted.
+    window.syns += u64::from(!connection.rest);
     window.retried += u64::from(tcp.syns.saturating_sub(1));
     match tcp.syn_ack {
         Some(answer) => {
@@ -66,6 +67,7 @@ fn count_syn(window: &mut LoadWindow, connection: &ConnectionFacts, syn: Moment)
             window.late += u64::from(retried || answer.time.since(syn.time) > LATE);
             earliest(&mut window.first_accepted, syn);
         }
+        None if connection.evicted && !refused => {}
         None => {
             window.refused += u64::from(refused);
             window.unanswered += u64::from(!refused);

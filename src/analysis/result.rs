@@ -81,7 +81,8 @@ pub struct Totals {
     pub probes: u64,
     /// Connections of port scans, to listeners that are not taken for SQL Server's or accept others.
     pub scanned: u64,
-    /// Connections that were evicted to make room, with what they would have told.
+    /// Connections to SQL Servers that left the table to make room before they were over: what became of them is not
+    /// known.
     pub evicted: u64,
     /// Failing connections judged before the end, with what was known then, to keep memory bounded.
     pub judged_early: u64,

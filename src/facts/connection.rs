@@ -42,6 +42,8 @@ pub struct ConnectionFacts {
     pub silence_after: i64,
     /// It left the table to make room, so what came later is not known.
     pub evicted: bool,
+    /// It begins without a SYN after others had left the table to make room: it may be the rest of one of them.
+    pub rest: bool,
 }
 
 /// An address and a port.

@@ -58,6 +58,19 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// SYNs, in all, that make a flood of a listener of which nothing else is known.
+    const FLOOD: u64 = 1000;
+
+    /// A listener that is called very often, and with which nobody gets as far as a byte: SYNs, and how many of them it
+    /// accepted.
+    #[must_use]
+    pub fn flooded(&self) -> Option<(u64, u64)> {
+        let sum = |of: fn(&LoadWindow) -> u64| self.load.iter().map(of).sum::<u64>();
+        let (syns, accepted) = (sum(|window| window.syns), sum(|window| window.accepted));
+        let silent = self.spoke_tds.is_none() && self.logins.attempted == 0 && self.probes.is_empty();
+        (silent && syns >= Self::FLOOD).then_some((syns, accepted))
+    }
+
     /// When a SYN was accepted at most [`AcceptSpans::NEAR`] from `time`: the nearest accepted SYN that is remembered.
     /// In a long capture that may lie farther away than the nearest there was.
     #[must_use]

@@ -53,6 +53,26 @@ pub struct TcpFacts {
     pub first_gap: Option<Moment>,
 }
 
+impl TcpFacts {
+    /// Which side closed first, and the FIN that shows it: the other side's where its own is not in the capture. A FIN
+    /// that acknowledges the other came second, in whatever order the two were recorded.
+    #[must_use]
+    pub fn first_fin(&self) -> Option<(Side, Moment)> {
+        let (client, server) = (self.client_fin, self.server_fin);
+        if let Some(answer) = server.filter(|_| self.server.answers_fin) {
+            return Some((Side::Client, client.unwrap_or(answer)));
+        }
+        if let Some(answer) = client.filter(|_| self.client.answers_fin) {
+            return Some((Side::Server, server.unwrap_or(answer)));
+        }
+        match (client, server) {
+            (Some(client), Some(server)) if server < client => Some((Side::Server, server)),
+            (Some(client), _) => Some((Side::Client, client)),
+            (None, server) => server.map(|at| (Side::Server, at)),
+        }
+    }
+}
+
 /// What one side sent.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
 pub struct HalfFacts {
@@ -74,12 +94,18 @@ pub struct HalfFacts {
     pub unacknowledged: u64,
     /// Bytes missing in the capture.
     pub missing: u64,
+    /// The last time that bytes were missing, or could not be read for those that were: after that all is known that
+    /// it said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unheard: Option<Moment>,
     /// Keep-alive probes sent.
     pub keep_alives: u64,
     /// Keep-alive probes at the end that nobody answered.
     pub keep_alives_unanswered: u32,
     /// Times it closed its receive window.
     pub zero_windows: u64,
+    /// Its FIN acknowledges that of the other side, which may not be in the capture.
+    pub answers_fin: bool,
     /// Smallest TTL or hop limit of its packets (RST excluded).
     pub ttl_min: Option<u8>,
     /// Largest TTL or hop limit.
@@ -94,6 +120,15 @@ pub struct HalfFacts {
     /// The last segment that it sent again, and its payload length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_retransmission: Option<Moment>,
+}
+
+impl HalfFacts {
+    /// Whether it said something after `since` (at any time when `None`) that the capture lacks: then what it did not say
+    /// is not known either.
+    #[must_use]
+    pub fn is_unheard(&self, since: Option<Moment>) -> bool {
+        self.unheard.is_some_and(|at| Some(at) >= since) || self.missing > 0 && self.last_data > since
+    }
 }
 
 /// A RST, and how it compares with the host it claims to be from.

@@ -144,7 +144,21 @@ const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "tedious",
-        version: Version::Own(14..=29),
+        version: Version::Own(14..=16),
+        options: &[&[0, 1, 2, 3, 4, 5, 6]],
+        instance: Instance::Any,
+    },
+    // These numbers are those of Microsoft's ODBC driver too, which may send FEDAUTHREQUIRED when it is to log in with a
+    // token (MS-TDS 2.2.6.5; not seen).
+    Shape {
+        name: "tedious or Microsoft's ODBC driver",
+        version: Version::Own(17..=18),
+        options: &[&[0, 1, 2, 3, 4, 5, 6]],
+        instance: Instance::Any,
+    },
+    Shape {
+        name: "tedious",
+        version: Version::Own(19..=29),
         options: &[&[0, 1, 2, 3, 4, 5, 6]],
         instance: Instance::Any,
     },
@@ -217,6 +231,8 @@ mod tests {
             ([0, 0, 0, 256], &all, default, "mssql-tds (Microsoft's Rust driver)"),
             ([0, 0, 1, 256], &[0, 1, 2, 3, 4, 6], None, "an old tedious"),
             ([19, 2, 2, 0], &all, None, "tedious 19.2"),
+            ([18, 3, 0, 0], &all, None, "tedious or Microsoft's ODBC driver 18.3"),
+            ([16, 7, 0, 0], &all, None, "tedious 16.7"),
             ([18, 6, 2, 0], &all[..6], None, "Microsoft's ODBC (or OLE DB) driver 18.6"),
             ([5, 1, 0, 0], &all, None, ".NET SqlClient 5.1"),
             ([4, 8, 4084, 0], &all, default, ".NET SqlClient 4.8"),

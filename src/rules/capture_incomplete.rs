@@ -1,3 +1,4 @@
+use super::phrase;
 use crate::facts::{At, CaptureFacts, Moment, QualityFacts, Time};
 use crate::rules::{CaptureCase, Confidence, Evidence, Note, Severity, Verdict, declare_rule};
 
@@ -7,7 +8,8 @@ declare_rule! {
     ///
     /// ## How it is recognised
     /// Connections to SQL Servers of which one direction is missing, that have gaps, or that began before the capture;
-    /// packets that the snap length cut or the capturing machine dropped; a file that is damaged.
+    /// packets that the snap length cut or the capturing machine dropped; a file that is damaged; more connections open
+    /// at once than are held.
     ///
     /// ## What to do
     /// Capture again with full packets (`-s 0`), a larger buffer, on the host itself or on a port that mirrors both
@@ -20,7 +22,37 @@ declare_rule! {
 
 fn check(case: &CaptureCase<'_>) -> Vec<Note> {
     let files = case.captures.iter().enumerate();
-    files.filter_map(|(index, capture)| note(case, index, capture)).collect()
+    files.filter_map(|(index, capture)| note(case, index, capture)).chain(let_go(case)).collect()
+}
+
+/// More connections were open at once than are held.
+fn let_go(case: &CaptureCase<'_>) -> Option<Note> {
+    let first = case.captures.iter().position(|capture| capture.packets > 0).unwrap_or_default();
+    let capture = case.captures.get(first).filter(|_| case.evicted > 0)?;
+    let at = At { file: u32::try_from(first).unwrap_or(u32::MAX), frame: 1 };
+    let begins = Moment { time: capture.first.unwrap_or_default(), at };
+    let last = case.captures.iter().filter_map(|capture| capture.last).max().unwrap_or_default();
+    let connections = phrase::count_of(case.evicted, "connection", "connections");
+    let was = if case.evicted == 1 { "was" } else { "were" };
+    let verdict = Verdict::new(
+        Confidence::Certain,
+        format!(
+            "{connections} to SQL Servers {was} let go to make room before the end: more were open at once than are held. What \
+             became of them is not known; what came of them later stands on its own."
+        ),
+    )
+    .evidence(Evidence::new(begins, "", "the capture begins"))
+    .step("Capture or analyse less at a time: a shorter stretch, or one server (a capture filter such as host 10.1.0.10 and port 1433).")
+    .group("let go");
+    Some(Note {
+        verdict,
+        severity: Severity::Info,
+        server: None,
+        clients: Vec::new(),
+        count: case.evicted,
+        span: (begins, Moment { time: last, ..begins }),
+        exemplars: Vec::new(),
+    })
 }
 
 fn note(case: &CaptureCase<'_>, index: usize, capture: &CaptureFacts) -> Option<Note> {

@@ -51,6 +51,8 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         (false, false) if encrypted_alert && tls.server_finished.is_some() => Confidence::Possible,
         (false, false) => return None,
         (false, true) if !complete_flight || tls.unusual_flight => return None,
+        // It may have gone on.
+        (false, true) if phrase::spoke_unheard(connection, Side::Client, seen) => return None,
         (false, true) if defects.is_empty() => return None,
         // It has begun its own flight and then vanished: a certificate is refused before or after, not in between.
         (false, true) if connection.phase == Phase::KeyExchange => return None,

@@ -33,6 +33,9 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
+    if alert.is_none() && !phrase::all_heard(connection, Some(key.moment)) {
+        return None; // it may have gone on
+    }
     let confidence = match alert.map(|description| description.0) {
         Some(40 | 71) => Confidence::Certain,
         Some(_) => return None,

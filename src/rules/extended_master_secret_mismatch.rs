@@ -80,7 +80,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
 /// What died in the way that the enforcement makes it die.
 fn what_died(case: &Case<'_>) -> Option<String> {
     let connection = case.connection;
-    let died = connection.phase < Phase::HandshakeDone && connection.ended.at.is_some();
+    let hello = connection.tls.server.as_ref().map(|hello| hello.moment);
+    let died = connection.phase < Phase::HandshakeDone
+        && connection.ended.at.is_some()
+        && phrase::all_heard(connection, hello);
     if died && connection.tls.resumed && connection.tls.certificate.is_none() {
         return Some("A session was resumed".to_owned());
     }

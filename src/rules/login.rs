@@ -172,6 +172,10 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
     {
         return None;
     }
+    let login = connection.tds.login.as_ref().map(|login| login.moment);
+    if !phrase::all_heard(connection, login) {
+        return None; // the answer may be longer, and the client may have gone on
+    }
     let exchanged = connection.tds.turns.len() > if connection.tds.strict { 4 } else { 2 };
     if exchanged && after_sspi.is_none() {
         return None;
@@ -229,6 +233,10 @@ fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let login = connection.tds.login.as_ref().map(|login| login.moment);
+    let done = connection.tls.client_finished.max(connection.tls.server_finished);
+    if !phrase::all_heard(connection, login.or(done)) {
+        return None; // it may have been the login, or its answer
+    }
     let when = if login.is_some() {
         "instead of answering the login"
     } else {
@@ -294,7 +302,7 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
             ("its login, before the answer", "client", "login", tds.login.as_ref().map(|login| login.moment))
         }
     };
-    if phrase::spoke_unheard(connection, Side::Server, since) {
+    if !phrase::all_heard(connection, since) {
         return None;
     }
     let detail = format!(
@@ -348,6 +356,11 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
         || ending.is_some_and(|reset| reset.after_peer_fin || reset.after_both_fins);
     if connection.phase != Phase::LoggedIn || !by_server || benign || !phrase::heard_both(connection) {
         return None;
+    }
+    let client = &connection.tcp.client;
+    let not_captured = connection.ended.how == EndedHow::Fin && connection.tcp.server_fin.is_none();
+    if client.unheard > client.last_data || not_captured {
+        return None; // the last that an end sent is missing: a FIN may be, or data that passes for it
     }
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
     let waiting = if owed.is_some() { " while a request waited for its answer" } else { "" };

@@ -198,6 +198,9 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
     let later =
         before.map_or_else(String::new, |before| format!(", {} later", duration(at.time.since(before.time))));
     let what = match ended.how {
+        EndedHow::Fin if Some(at) != fin_of(connection, ended.by) => {
+            "FIN, not in the capture: the other side's acknowledges it".to_owned()
+        }
         EndedHow::Fin => "FIN".to_owned(),
         EndedHow::Reset => "RST".to_owned(),
         EndedHow::Alert => {
@@ -217,6 +220,15 @@ pub(super) fn ending(connection: &ConnectionFacts, before: Option<Moment>) -> Op
         && connection.tls.alerts.is_empty();
     let no_alert = if silent { ", no alert" } else { "" };
     Some(Evidence::new(at, side, format!("{what}{later}{no_alert}")))
+}
+
+/// The FIN of that side.
+fn fin_of(connection: &ConnectionFacts, by: EndedBy) -> Option<Moment> {
+    match by {
+        EndedBy::Client => connection.tcp.client_fin,
+        EndedBy::Server => connection.tcp.server_fin,
+        EndedBy::Network | EndedBy::Nobody => None,
+    }
 }
 
 /// `fatal alert 70 protocol_version`.
@@ -278,7 +290,12 @@ pub(super) fn spoke_unheard(connection: &ConnectionFacts, side: Side, since: Opt
         Side::Client => &connection.tcp.client,
         Side::Server => &connection.tcp.server,
     };
-    half.missing > 0 && half.last_data > since
+    half.is_unheard(since)
+}
+
+/// Whether the capture has everything that was said after `since`: only then does anything follow from what was not said.
+pub(super) fn all_heard(connection: &ConnectionFacts, since: Option<Moment>) -> bool {
+    ![Side::Client, Side::Server].into_iter().any(|side| spoke_unheard(connection, side, since))
 }
 
 /// How sure it is that the end whose name the closing packet bears sent it: a RST is easily sent in another's

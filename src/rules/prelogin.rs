@@ -114,6 +114,10 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     };
     let since =
         connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment).or(connection.tcp.established);
+    let answered = connection.tds.response.as_ref().map(|response| response.moment);
+    if !phrase::all_heard(connection, answered.or(since)) {
+        return None; // it may have been the answer, or what the client said to it
+    }
     let waited = connection.ended.at.zip(since).map_or(0, |(end, since)| end.time.since(since.time));
     let later = if waited >= LONG { format!(", {} later", phrase::duration(waited)) } else { String::new() };
     let mut verdict =
@@ -200,7 +204,11 @@ fn check_encryption(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let asked = connection.tds.prelogin.as_ref()?.encryption?;
-    let answered = connection.tds.response.as_ref()?.encryption?;
+    let response = connection.tds.response.as_ref()?;
+    if !phrase::all_heard(connection, Some(response.moment)) {
+        return None;
+    }
+    let answered = response.encryption?;
     let sees = if answered.base() == EncryptionSetting::NOT_SUP {
         "\"The instance of SQL Server you attempted to connect to does not support encryption\""
     } else {
@@ -231,6 +239,10 @@ fn check_strict_required(case: &Case<'_>) -> Option<Verdict> {
     if connection.phase != Phase::Prelogin || !refused || case.server.clear_prelogin_answered.is_some() {
         return None;
     }
+    let asked = connection.tds.prelogin.as_ref().map(|prelogin| prelogin.moment);
+    if phrase::spoke_unheard(connection, Side::Server, asked) {
+        return None; // it may have been the answer
+    }
     Some(
         Verdict::new(
             Confidence::Likely,
@@ -255,7 +267,8 @@ fn check_strict_unsupported(case: &Case<'_>) -> Option<Verdict> {
         connection.tds.strict && connection.tls.server.is_none() && connection.tds.response.is_some();
     let alert = phrase::fatal_alert(connection, Side::Server).and_then(|alert| alert.description);
     let no_alpn = alert.is_some_and(|description| description.0 == 120);
-    let known = case.server.clear_prelogin_answered.filter(|_| case.server.strict_seen.is_none());
+    let unheard = phrase::spoke_unheard(connection, Side::Server, Some(hello.moment));
+    let known = case.server.clear_prelogin_answered.filter(|_| case.server.strict_seen.is_none() && !unheard);
     if !connection.tds.strict || !(answered_in_tds || refused && (known.is_some() || no_alpn)) {
         return None;
     }

@@ -96,6 +96,8 @@ pub struct CaptureCase<'a> {
     pub browser: &'a [BrowserFacts],
     /// TDS connections seen.
     pub connections: u64,
+    /// Connections to SQL Servers that were let go to make room before they were over.
+    pub evicted: u64,
 }
 
 /// What a server or capture rule says: a verdict about no single connection.

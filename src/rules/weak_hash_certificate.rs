@@ -35,7 +35,9 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let explains = weak.refused_by_offer || certificate::is_broken(hash);
     let alert = phrase::fatal_alert(connection, Side::Client).and_then(|alert| alert.description);
     let about_certificate = alert.is_none_or(|description| matches!(description.0, 40 | 42..=48 | 51));
-    if refused && explains && about_certificate {
+    let seen = connection.tls.certificate.as_ref().map(|certificate| certificate.moment);
+    let heard = alert.is_some() || phrase::all_heard(connection, seen);
+    if refused && explains && about_certificate && heard {
         let confidence =
             if weak.refused_by_offer || alert.is_some() { Confidence::Likely } else { Confidence::Possible };
         return Some(verdict(case, &weak, confidence));

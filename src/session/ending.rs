@@ -51,14 +51,20 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     let phase = phase(&tcp, &tds, &tls, left);
     let ended = if phase < Phase::LoggedIn { self::ended(&tcp, &tls, [None; 2]) } else { ended };
     let end = ended.at.map_or(over.now, |at| at.time);
-    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end).filter(|owed| {
+    // What left the table to make room may have gone on.
+    let may_go_on = over.evicted && ended.how == EndedHow::Open;
+    let owed = owed(phase, &tcp, &tds, &tls, &requests, &ended, end).filter(|_| !may_go_on);
+    let owed = owed.filter(|owed| {
         heard(&tcp, owed.by)
             && !answered_unseen(&tcp, owed)
             && !(phase == Phase::LoggedIn && ended.how == EndedHow::CloseNotify)
     });
     let ended = silence(ended, owed.as_ref());
+    // The login may stand in what the capture lacks.
+    let key = tls.client_key.as_ref().map(|key| key.moment);
+    let known = !tcp.client.is_unheard(key) && !tcp.server.is_unheard(key);
     let died_in_key_exchange =
-        phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none();
+        phase == Phase::KeyExchange && ended.how != EndedHow::Open && tds.login.is_none() && known;
     let (client, server) = match over.client {
         Dir::A => (over.key.a, over.key.b),
         Dir::B => (over.key.b, over.key.a),
@@ -80,6 +86,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
         died_in_key_exchange,
         silence_after: over.now.since(over.last.time),
         evicted: over.evicted,
+        rest: false,
     })
 }
 
@@ -93,11 +100,10 @@ fn heard(tcp: &TcpFacts, side: Side) -> bool {
     }
 }
 
-/// Whether the side that owes sent payload after it was asked, in a stream of which the capture lacks bytes: then
-/// what it sent may have been the answer.
+/// Whether the side that owes sent something after it was asked that the capture lacks: it may have been the answer.
 fn answered_unseen(tcp: &TcpFacts, owed: &Owed) -> bool {
     let half = if owed.by == Side::Client { &tcp.client } else { &tcp.server };
-    half.missing > 0 && half.last_data.is_some_and(|at| at > owed.since)
+    half.is_unheard(Some(owed.since))
 }
 
 /// When the client left, if it was the one that ended it: what the server sent later it never took.
@@ -179,15 +185,11 @@ fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts, left: Option<Moment>) -
 fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) -> Ended {
     let by = |side| if side == Side::Client { EndedBy::Client } else { EndedBy::Server };
     let reset = tcp.resets.iter().find(|reset| !reset.ignored);
-    let fin = match (tcp.client_fin, tcp.server_fin) {
-        (Some(client), Some(server)) if server < client => Some((Side::Server, server)),
-        (Some(client), _) => Some((Side::Client, client)),
-        (None, Some(server)) => Some((Side::Server, server)),
-        (None, None) => None,
-    };
     let mut candidates: Vec<(Moment, Ended)> = Vec::new();
-    if let Some((side, at)) = fin {
-        candidates.push((at, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) }));
+    if let Some((side, at)) = tcp.first_fin() {
+        // The two may have been recorded in the wrong order.
+        let recorded = tcp.client_fin.into_iter().chain(tcp.server_fin).min().unwrap_or(at);
+        candidates.push((recorded, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) }));
     }
     if let Some(reset) = reset {
         let ended = Ended { by: by(reset.from), how: EndedHow::Reset, at: Some(reset.moment) };
@@ -354,9 +356,14 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
         largest_acknowledged: summary.largest_acknowledged,
         unacknowledged: summary.unacknowledged,
         missing: summary.missing,
+        unheard: match dir {
+            Dir::A => signals.unheard[0],
+            Dir::B => signals.unheard[1],
+        },
         keep_alives: summary.keep_alives,
         keep_alives_unanswered: of(signals.probes),
         zero_windows: summary.zero_windows,
+        answers_fin: summary.answers_fin,
         ttl_min: summary.ttl.map(|ttl| ttl.0),
         ttl_max: summary.ttl.map(|ttl| ttl.1),
         syn_checksum_ok: summary.syn_checksum_ok,

@@ -159,6 +159,11 @@ impl Lane {
         self.tls.partial()
     }
 
+    /// What comes cannot be read any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
     /// Inside a TLS record that stands in the stream itself.
     pub(super) fn is_bare(&self) -> bool {
         self.state == State::Record

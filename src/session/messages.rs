@@ -58,6 +58,7 @@ impl Dialogue {
         self.note_malformed(prelogin.malformed.filter(|_| !cut).map(|what| ("PRELOGIN", what)));
         if self.facts.prelogin.is_none() {
             self.facts.prelogin = Some(prelogin_facts(&prelogin, at));
+            self.negotiate();
             if let Some((spoken, words)) = self.early_words.take()
                 && self.other_service(&words, spoken)
             {
@@ -76,11 +77,16 @@ impl Dialogue {
         self.story.push(Side::Server, "PR", at);
         let response = Prelogin::parse(payload, true);
         self.note_malformed(response.malformed.filter(|_| !cut).map(|what| ("PRELOGIN response", what)));
-        let asked = self.facts.prelogin.as_ref().and_then(|prelogin| prelogin.encryption);
-        if let (Some(asked), Some(answered)) = (asked, response.encryption) {
+        self.facts.response = Some(prelogin_facts(&response, at));
+        self.negotiate();
+    }
+
+    /// What becomes of encryption, once both have said what they want, in whatever order that was recorded.
+    fn negotiate(&mut self) {
+        let said = |prelogin: &Option<PreloginFacts>| prelogin.as_ref().and_then(|said| said.encryption);
+        if let (Some(asked), Some(answered)) = (said(&self.facts.prelogin), said(&self.facts.response)) {
             self.facts.encryption = Some(negotiate(asked, answered));
         }
-        self.facts.response = Some(prelogin_facts(&response, at));
     }
 
     fn login7(&mut self, payload: &[u8], len: u64, cut: bool, at: Moment) {

@@ -137,7 +137,9 @@ impl Session {
         match self.client {
             Some((client, _)) if self.recognized => {
                 let live = self.live.get_or_insert_default();
-                live.dialogue.segment(live_lane(&mut live.lanes, dir), side_of(client, dir), bytes, at);
+                let lane = live_lane(&mut live.lanes, dir);
+                self.signals.heard(dir, lane.is_lost(), at);
+                live.dialogue.segment(lane, side_of(client, dir), bytes, at);
                 if live.dialogue.settled() { Interest::Signals } else { Interest::Payload }
             }
             _ => self.recognize(dir, bytes, at),
@@ -145,7 +147,6 @@ impl Session {
     }
 
     fn on_gap(&mut self, dir: Dir, len: u64, at: Moment) -> Interest {
-        self.signals.first_gap.get_or_insert(at);
         match (self.client, &mut self.live) {
             (Some((client, _)), Some(live)) => {
                 live.dialogue.gap(live_lane(&mut live.lanes, dir), side_of(client, dir), len, at);
@@ -161,7 +162,10 @@ impl Handler for Session {
         let at = moment(event.at);
         match &event.signal {
             Signal::Data { bytes, .. } => return self.on_data(event.dir, bytes, at),
-            Signal::Gap { len, .. } => return self.on_gap(event.dir, *len, at),
+            Signal::Gap { len, reason, .. } => {
+                self.signals.gap(event.dir, *reason, at);
+                return self.on_gap(event.dir, *len, at);
+            }
             Signal::Syn { .. } if self.client.is_none() => {
                 self.client = Some((event.dir, Orientation::Syn));
             }

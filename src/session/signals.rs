@@ -2,8 +2,7 @@
 
 use super::story::Story;
 use super::{Dir, Event, Moment, Signal};
-use crate::stream::IcmpReason;
-use crate::stream::ResetShape;
+use crate::stream::{GapReason, IcmpReason, ResetShape};
 
 /// RST packets kept.
 const RESETS: usize = 8;
@@ -25,6 +24,8 @@ pub(super) struct Signals {
     pub(super) challenge_ack: Option<Moment>,
     pub(super) overlap_conflict: Option<Moment>,
     pub(super) first_gap: Option<Moment>,
+    /// The last time that each direction lacked bytes, or had some that could not be read for that.
+    pub(super) unheard: [Option<Moment>; 2],
     pub(super) last_retransmission: [Option<Moment>; 2],
     /// Keep-alive probes in a row without an answer, by who probes.
     pub(super) probes: [u32; 2],
@@ -62,9 +63,31 @@ impl Signals {
             if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
                 reset.went_on.get_or_insert(at);
             }
-            let [a, b] = &mut reset.data_after;
-            *(if dir == Dir::A { a } else { b }) = true;
+            if at > reset.at {
+                let [a, b] = &mut reset.data_after;
+                *(if dir == Dir::A { a } else { b }) = true;
+            }
         }
+    }
+
+    /// Bytes will not come. Where the snap length cut them, what they belong to is known.
+    pub(super) fn gap(&mut self, dir: Dir, reason: GapReason, at: Moment) {
+        self.first_gap.get_or_insert(at);
+        if reason != GapReason::SnapLength {
+            self.leave_unheard(dir, at);
+        }
+    }
+
+    /// Bytes came; behind a gap they may be `lost` to whoever reads them.
+    pub(super) fn heard(&mut self, dir: Dir, lost: bool, at: Moment) {
+        if lost && self.first_gap.is_some() {
+            self.leave_unheard(dir, at);
+        }
+    }
+
+    fn leave_unheard(&mut self, dir: Dir, at: Moment) {
+        let [a, b] = &mut self.unheard;
+        *(if dir == Dir::A { a } else { b }) = Some(at);
     }
 
     pub(super) fn note(&mut self, event: &Event<'_>, at: Moment) {

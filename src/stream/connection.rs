@@ -11,6 +11,9 @@ use crate::decode::{At, Icmp, Segment, TcpFlags};
 /// Bytes that a client can have sent at most when it answers a SYN-ACK that was not captured: the largest
 /// window that a SYN-ACK can grant, which is not scaled (RFC 7323 2.2).
 const FIRST_WINDOW: i64 = 1 << 16;
+/// Nanoseconds after a connection's first packet within which its SYN may still be recorded: captures put packets out
+/// of order by less.
+const LATE_SYN: i64 = 1_000_000_000;
 
 /// A connection that somebody listens to.
 #[derive(Debug)]
@@ -76,9 +79,15 @@ impl<H: Handler> Connection<H> {
             // The same SYN again, recorded after its answer, or sent by both sides (simultaneous open).
             (Some(_), Some(isn)) => isn != segment.tcp.seq,
             (Some(initiator), None) if initiator != dir => self.syn_acks > 0 || self.ended,
-            (None, _) => self.packets > 0,
+            (None, _) => self.packets > 0 && !self.is_late_syn(dir, segment),
             _ => true,
         }
+    }
+
+    /// Whether this SYN opened the connection, some packets of which were recorded before it.
+    fn is_late_syn(&self, dir: Dir, segment: &Segment<'_>) -> bool {
+        let soon = segment.at.time.saturating_sub(self.first.time) < LATE_SYN;
+        soon && self.half(dir).may_begin_at(segment.tcp.seq.wrapping_add(1), FIRST_WINDOW)
     }
 
     pub(super) fn half(&self, dir: Dir) -> &Half {
@@ -124,6 +133,7 @@ impl<H: Handler> Connection<H> {
             return;
         }
         half.summary.packets += 1;
+        half.note_first(segment);
         half.summary.first.get_or_insert(segment.at);
         half.summary.last = Some(segment.at);
         if let (IpAddr::V4(_), false) = (segment.ip.src, reset) {
@@ -261,6 +271,7 @@ impl<H: Handler> Connection<H> {
             let acked = half.acked.unwrap_or_default();
             HalfSummary {
                 unacknowledged: if seen { half.highest.saturating_sub(acked) } else { 0 },
+                answers_fin: half.answers_fin(other),
                 ..half.summary
             }
         };

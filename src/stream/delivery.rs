@@ -1,4 +1,7 @@
 //! The bytes of a direction, in order: what a segment adds, what is missing, when a FIN's turn has come.
+//!
+//! Order holds between the two directions as well: what acknowledges bytes that were not seen yet answers them, and waits
+//! until they are, or are known to be lost.
 
 use super::connection::Connection;
 use super::waiting::Released;
@@ -35,12 +38,13 @@ impl<H: Handler> Connection<H> {
         let fresh = segment.payload.get(usize::try_from(skip).unwrap_or(usize::MAX)..).unwrap_or_default();
         let at = (start + skip).cast_unsigned();
         let cut = end.saturating_sub(at + fresh.len() as u64);
-        if at == half.next && cut == 0 && half.waiting.is_empty() {
+        let after = if other.has_unseen() { other.end_acknowledged_by(segment) } else { 0 };
+        if at == half.next && cut == 0 && half.waiting.is_empty() && after <= other.heard() {
             self.deliver(dir, segment.at, fresh);
-            self.deliver_fin(dir, segment.at);
+            self.drain(dir, segment.at);
             return;
         }
-        let held = half.waiting.hold(at, fresh, cut);
+        let held = half.waiting.hold(at, fresh, cut, after, segment.at);
         if let Some(offset) = held.conflict {
             self.tell(dir, segment.at, Signal::OverlapConflict { offset });
         }
@@ -92,27 +96,58 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    /// Delivers what waited for its turn, then the FIN.
+    /// Delivers what waited for its turn: in this direction, then in the other what answers it, and so on.
     fn drain(&mut self, dir: Dir, at: At) {
-        loop {
-            let (half, _) = self.pair(dir);
-            match half.waiting.release(half.next) {
-                Some(Released::Bytes(bytes)) => self.deliver(dir, at, &bytes),
-                Some(Released::Cut(len)) => self.gap(dir, at, len, GapReason::SnapLength),
-                None => break,
-            }
+        self.drain_side(dir, at);
+        let mut side = dir.other();
+        while !self.half(side).is_settled() && self.drain_side(side, at) {
+            side = side.other();
         }
-        self.deliver_fin(dir, at);
     }
 
-    fn deliver_fin(&mut self, dir: Dir, at: At) {
+    /// Delivers what waited for its turn in one direction, then the FIN; whether there was any.
+    fn drain_side(&mut self, dir: Dir, at: At) -> bool {
+        let mut any = false;
+        loop {
+            let (half, other) = self.pair(dir);
+            match half.waiting.release(half.next, other.heard()) {
+                Some(released) => self.released(dir, at, released),
+                None => break,
+            }
+            any = true;
+        }
+        self.deliver_fin(dir, at) || any
+    }
+
+    /// Delivers the first stretch that waits, although what it answers was not seen.
+    fn release_unheard(&mut self, dir: Dir, at: At) {
         let (half, _) = self.pair(dir);
-        if half.fin_delivered || half.fin_at.is_none_or(|fin| half.next < fin) {
-            return;
+        if let Some(released) = half.waiting.release(half.next, u64::MAX) {
+            self.released(dir, at, released);
+        }
+        self.drain(dir, at);
+    }
+
+    fn released(&mut self, dir: Dir, at: At, released: Released) {
+        match released {
+            // It came before the RST, also when it could be told only after it.
+            Released::Bytes { bytes, at } if self.half(dir).reset_sent => self.deliver(dir, at, &bytes),
+            Released::Bytes { bytes, .. } => self.deliver(dir, at, &bytes),
+            Released::Cut(len) => self.gap(dir, at, len, GapReason::SnapLength),
+        }
+    }
+
+    /// Tells the FIN when everything before it was told; whether it was its turn.
+    fn deliver_fin(&mut self, dir: Dir, at: At) -> bool {
+        let payload = self.interest == Interest::Payload;
+        let (half, other) = self.pair(dir);
+        let early = payload && half.fin_after(other) > other.heard();
+        if half.fin_delivered || half.fin_at.is_none_or(|fin| half.next < fin) || early {
+            return false;
         }
         half.fin_delivered = true;
         self.tell(dir, at, Signal::Fin);
-        self.ended |= self.halves.iter().all(|half| half.fin_at.is_some());
+        true
     }
 
     /// Takes a FIN.
@@ -121,6 +156,7 @@ impl<H: Handler> Connection<H> {
         let (half, _) = self.pair(dir);
         let start = half.start_of(segment);
         let Ok(end) = u64::try_from(start + i64::from(segment.payload_len)) else { return };
+        half.note_fin(segment);
         if half.fin_at.is_some() {
             if segment.payload_len == 0 {
                 let times = half.repeat(start);
@@ -133,6 +169,7 @@ impl<H: Handler> Connection<H> {
         if interest != Interest::Payload {
             half.next = half.next.max(end);
         }
+        self.ended |= self.halves.iter().all(|half| half.fin_at.is_some());
         self.deliver_fin(dir, segment.at);
     }
 
@@ -165,7 +202,9 @@ impl<H: Handler> Connection<H> {
 
     /// Too much waits: the first hole is given up for it.
     fn give_up_first_hole(&mut self, dir: Dir, at: At) {
-        match self.half(dir).waiting.first() {
+        let half = self.half(dir);
+        match half.waiting.first() {
+            Some(start) if start <= half.next => self.release_unheard(dir, at),
             Some(start) => self.give_up(dir, at, start, GapReason::BufferFull),
             None => self.pair(dir).0.forget(),
         }
@@ -181,30 +220,43 @@ impl<H: Handler> Connection<H> {
         self.settle_held();
     }
 
-    /// Everything of one side that still waits: what is missing is named, the rest is delivered.
+    /// Everything of one side that still waits: what is missing is named, the rest is delivered, except for what answers
+    /// bytes that were not seen yet.
     pub(super) fn flush_side(&mut self, dir: Dir, at: At) {
-        loop {
-            let half = self.half(dir);
-            let (next, acked) = (half.next, half.acked_data());
-            let target = match half.waiting.first() {
-                Some(start) => start,
-                None if half.is_known() && acked > next => acked,
-                None => half.fin_at.unwrap_or(next),
-            };
-            if target <= next {
-                break;
-            }
-            let reason = if acked >= target { GapReason::NotCaptured } else { GapReason::Lost };
-            self.gap(dir, at, target - next, reason);
-            self.drain(dir, at);
-        }
+        while self.flush_hole(dir, at) {}
         self.drain(dir, at);
+    }
+
+    /// Gives up what is missing next, if there is something behind it.
+    fn flush_hole(&mut self, dir: Dir, at: At) -> bool {
+        let half = self.half(dir);
+        let (next, acked) = (half.next, half.acked_data());
+        let target = match half.waiting.first() {
+            Some(start) => start,
+            None if half.is_known() && acked > next => acked,
+            None => half.fin_at.unwrap_or(next),
+        };
+        if target <= next {
+            return false;
+        }
+        let reason = if acked >= target { GapReason::NotCaptured } else { GapReason::Lost };
+        self.gap(dir, at, target - next, reason);
+        self.drain(dir, at);
+        true
     }
 
     /// The connection is handed out: nothing more will come.
     pub(super) fn flush(&mut self) {
         let at = self.last;
-        self.flush_side(Dir::A, at);
-        self.flush_side(Dir::B, at);
+        self.drain(Dir::A, at);
+        loop {
+            if self.flush_hole(Dir::A, at) || self.flush_hole(Dir::B, at) {
+                continue;
+            }
+            let held = [Dir::A, Dir::B].into_iter().find(|dir| !self.half(*dir).waiting.is_empty());
+            let Some(dir) = held else { break };
+            self.release_unheard(dir, at);
+        }
+        self.drain(Dir::A, at);
     }
 }

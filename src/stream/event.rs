@@ -272,6 +272,9 @@ pub struct HalfSummary {
     pub syn_checksum_ok: Option<bool>,
     /// Its first packet.
     pub first: Option<At>,
+    /// Its FIN acknowledges that of the other side, which therefore closed first, in whatever order the two were
+    /// recorded, and also when the other FIN was not.
+    pub answers_fin: bool,
     /// Its last packet.
     pub last: Option<At>,
     /// Its last packet with payload.

@@ -15,12 +15,16 @@ const HOLE_TIME: i64 = 500_000_000;
 pub(super) struct Half {
     /// Sequence number of offset 0: the first byte after the SYN, or the first byte seen.
     base: Option<u32>,
+    /// Sequence number of the first packet.
+    first_seq: Option<u32>,
     /// Initial sequence number of its SYN.
     pub(super) isn: Option<u32>,
     /// Everything below was delivered, or is known to be lost.
     pub(super) next: u64,
     /// End of what was sent; a FIN counts one.
     pub(super) highest: u64,
+    /// End of the data that was seen of it.
+    seen: u64,
     /// End of what the other side acknowledged.
     pub(super) acked: Option<u64>,
     /// The other side's last acknowledgment number, while nothing of this direction was seen.
@@ -30,6 +34,8 @@ pub(super) struct Half {
     /// Shift of its window, from its SYN.
     pub(super) scale: u8,
     pub(super) fin_at: Option<u64>,
+    /// Smallest acknowledgment number that came with its FIN: one sent again may acknowledge more.
+    fin_ack: Option<u32>,
     pub(super) fin_delivered: bool,
     pub(super) reset_sent: bool,
     /// It sent payload after the other side had closed or reset.
@@ -84,10 +90,22 @@ impl Half {
         self.isn.is_none() && self.next > 0 && self.base.is_some_and(|base| base != isn.wrapping_add(1))
     }
 
+    /// Whether what was seen so far may begin with this number: with that of the first packet or, where only the other
+    /// side was seen, at most a `window` below what that acknowledges.
+    pub(super) fn may_begin_at(&self, first: u32, window: i64) -> bool {
+        match (self.first_seq, self.early_ack) {
+            (Some(seq), _) => seq == first,
+            (None, Some(ack)) => (0..=window).contains(&i64::from(ack.wrapping_sub(first).cast_signed())),
+            (None, None) => false,
+        }
+    }
+
     /// The other side's SYN-ACK tells the initial sequence number of a SYN that was not seen, or not yet.
     pub(super) fn expect_syn(&mut self, ack: u32) {
-        if self.base.is_none() {
+        if self.base.is_none_or(|base| base == ack) {
             self.isn = Some(ack.wrapping_sub(1));
+        }
+        if self.base.is_none() {
             self.begin(ack);
         }
     }
@@ -119,6 +137,11 @@ impl Half {
         self.offset(seq).unwrap_or_default()
     }
 
+    /// Remembers the number of the first packet.
+    pub(super) fn note_first(&mut self, segment: &Segment<'_>) {
+        self.first_seq.get_or_insert(segment.tcp.seq);
+    }
+
     /// Remembers the segment as the last one with payload.
     pub(super) fn note_last(&mut self, segment: &Segment<'_>) {
         self.summary.last_data = Some(segment.at);
@@ -147,6 +170,51 @@ impl Half {
         }
     }
 
+    /// Notes what its FIN acknowledges.
+    pub(super) fn note_fin(&mut self, segment: &Segment<'_>) {
+        if segment.tcp.flags.has(TcpFlags::ACK) {
+            let ack = segment.tcp.ack;
+            let less = |known: u32| ack.wrapping_sub(known).cast_signed() < 0;
+            self.fin_ack = self.fin_ack.filter(|known| !less(*known)).or(Some(ack));
+        }
+    }
+
+    /// End of what was told of it, for what answers it. One byte more may be a FIN that is not in the capture.
+    pub(super) fn heard(&self) -> u64 {
+        self.next + 1
+    }
+
+    /// Whether the other side has acknowledged what was not told yet, of a side that is recorded at all.
+    pub(super) fn has_unseen(&self) -> bool {
+        self.acked > Some(self.heard()) && self.summary.packets > 0
+    }
+
+    /// End of what a segment of the other side acknowledges.
+    pub(super) fn end_acknowledged_by(&self, segment: &Segment<'_>) -> u64 {
+        let acknowledges = segment.tcp.flags.has(TcpFlags::ACK);
+        let offset = self.offset(segment.tcp.ack).filter(|_| acknowledges);
+        offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default()
+    }
+
+    /// End of what its FIN acknowledges, when that has to be seen before.
+    pub(super) fn fin_after(&self, other: &Self) -> u64 {
+        let offset = self.fin_ack.filter(|_| other.has_unseen()).and_then(|ack| other.offset(ack));
+        offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default()
+    }
+
+    /// Nothing of it waits.
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && (self.fin_delivered || self.fin_at.is_none())
+    }
+
+    /// Whether its FIN acknowledges more than all data that was seen of the other side: the other's FIN, which may have
+    /// been lost.
+    pub(super) fn answers_fin(&self, other: &Self) -> bool {
+        let acknowledged = self.fin_ack.and_then(|ack| other.offset(ack));
+        let data_end = other.fin_at.unwrap_or(other.seen);
+        acknowledged.is_some_and(|offset| offset > data_end.cast_signed())
+    }
+
     /// Whether a segment with this number, of no byte or one, probes whether the other side is still there: it
     /// lies just below what is to be sent next, and nothing is outstanding (RFC 9293 3.8.4).
     pub(super) fn is_probe(&self, segment: &Segment<'_>) -> bool {
@@ -168,6 +236,7 @@ impl Half {
     /// Notes that a segment was sent up to `end`.
     pub(super) fn sent(&mut self, end: u64, len: u32) {
         self.highest = self.highest.max(end);
+        self.seen = self.seen.max(end);
         self.summary.largest_segment = self.summary.largest_segment.max(len);
         if self.largest_pending.is_none_or(|(_, largest)| len > largest) {
             self.largest_pending = Some((end, len));

@@ -134,3 +134,25 @@ pub(crate) fn dealt(records: &[Record]) -> Vec<Vec<Record>> {
 pub(crate) fn thirds(records: &[Record]) -> Vec<Vec<Record>> {
     records.chunks(records.len().div_ceil(3)).map(<[Record]>::to_vec).collect()
 }
+
+/// Neighbours of one connection change places, and times, in pairs that begin with its `first` packet. Datagrams stay:
+/// nothing in them tells their order.
+pub(crate) fn swapped(records: &[Record], first: usize) -> Vec<Record> {
+    let mut places = std::collections::BTreeMap::<Flow, Vec<usize>>::new();
+    for (index, record) in records.iter().enumerate() {
+        if is_tcp(&record.flow()) {
+            places.entry(record.flow()).or_default().push(index);
+        }
+    }
+    let mut swapped = records.to_vec();
+    for pair in places.values().flat_map(|places| places.get(first..).unwrap_or_default().chunks_exact(2)) {
+        swapped[pair[0]] = Record { time: records[pair[0]].time, ..records[pair[1]].clone() };
+        swapped[pair[1]] = Record { time: records[pair[1]].time, ..records[pair[0]].clone() };
+    }
+    swapped
+}
+
+/// Not a lookup of the SQL Browser (UDP 1434).
+fn is_tcp(flow: &Flow) -> bool {
+    matches!(flow, Flow::Between(a, b) if a.port() != 1434 && b.port() != 1434)
+}

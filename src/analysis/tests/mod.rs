@@ -2,6 +2,7 @@
 
 mod browser;
 mod calls;
+mod evictions;
 mod filter;
 mod folding;
 mod learning;

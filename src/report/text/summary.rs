@@ -103,6 +103,15 @@ fn logins(analysis: &Analysis) -> String {
         };
         text.push_str(&format!("; {checks}{of} opened and closed without a byte (health checks)"));
     }
+    let floods = analysis.servers.iter().filter_map(ServerFacts::flooded);
+    let syns: u64 = floods.map(|(syns, _)| syns).sum();
+    if syns > 0 {
+        text.push_str(&format!("; {} never got as far as a byte", count(syns, "connection")));
+    }
+    if analysis.totals.evicted > 0 {
+        let evicted = count(analysis.totals.evicted, "connection");
+        text.push_str(&format!("; {evicted} let go to make room, what became of them is not known"));
+    }
     if analysis.totals.scanned > 0 {
         let scanned = count(analysis.totals.scanned, "connection");
         text.push_str(&format!("; {scanned} of port scans left out"));
@@ -143,8 +152,9 @@ pub(super) fn nothing_failed(page: &mut Page<'_>, analysis: &Analysis) {
     let whole = analysis.captures.iter().all(|capture| capture.error.is_none());
     let known = analysis.servers.iter().all(|server| {
         let logins = server.logins;
-        logins.succeeded > 0 || logins.attempted == 0
+        logins.succeeded > 0 || logins.attempted == 0 && server.flooded().is_none()
     });
+    let known = known && analysis.totals.evicted == 0;
     let text = match (analysis.restricted, whole) {
         (false, _) if !known => "nothing is seen to fail, nor every login to succeed",
         (true, _) if analysis.totals.selected == 0 => "the filter selects nothing",
@@ -265,6 +275,14 @@ fn describe(page: &mut Page<'_>, server: &ServerFacts) {
         Paint::Plain,
     ));
     page.headline("·", Paint::Dim, &pieces);
+    if let Some((syns, accepted)) = server.flooded() {
+        let text = format!(
+            "{}, {} answered by SYN-ACK, and no connection gets as far as a byte: a SYN flood, or a scan",
+            count(syns, "SYN"),
+            grouped(accepted)
+        );
+        page.row("called", &text, Paint::Plain);
+    }
     let accepts = &server.accepts;
     let mut seen = names(accepts.versions.iter());
     seen.extend(
@@ -333,6 +351,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::facts::LoadWindow;
     use crate::report::text::{Style, write};
     use crate::rules::tests::server::Server;
 
@@ -348,6 +367,46 @@ mod tests {
         let mut out = Vec::new();
         write(&analysis, &Style { width: Some(140), ..Style::default() }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    /// The report of these servers.
+    fn told(servers: Vec<ServerFacts>, evicted: u64) -> String {
+        let capture = CaptureFacts { packets: 1, ..CaptureFacts::default() };
+        let totals = crate::analysis::Totals { evicted, ..Default::default() };
+        let analysis = Analysis { captures: vec![capture], servers, totals, ..Analysis::default() };
+        let mut out = Vec::new();
+        write(&analysis, &Style { width: Some(140), ..Style::default() }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_flood_is_told_and_is_no_health() {
+        let called = |syns, accepted| {
+            let server = Server::unknown().with(|server| {
+                server.load = vec![LoadWindow { syns, accepted, seconds: 1, ..LoadWindow::default() }];
+            });
+            told(vec![server.facts], 0)
+        };
+        let text = called(5000, 2500);
+        assert!(text.contains("; 5,000 connections never got as far as a byte"), "{text}");
+        assert!(text.contains("5,000 SYNs, 2,500 answered by SYN-ACK"), "{text}");
+        assert!(text.contains("· nothing is seen to fail"), "{text}");
+        assert!(!called(10, 5).contains("SYN"));
+    }
+
+    #[test]
+    fn what_was_let_go_is_told_and_leaves_health_open() {
+        let server = || {
+            let logins = crate::facts::LoginCounts { attempted: 9, succeeded: 5, failed: 0 };
+            Server::unknown().with(|server| server.logins = logins).facts
+        };
+        let text = told(vec![server()], 4);
+        assert!(
+            text.contains("; 4 connections let go to make room, what became of them is not known"),
+            "{text}"
+        );
+        assert!(text.contains("· nothing is seen to fail"), "{text}");
+        assert!(told(vec![server()], 0).contains("✔ nothing failed"));
     }
 
     #[test]

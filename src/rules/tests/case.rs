@@ -69,7 +69,7 @@ impl Example {
                 check(&Case { connection, server, policies: &self.policies })
             }
             (Subject::Capture(captures, browser, connections), Check::Capture(check)) => {
-                let case = CaptureCase { captures, browser, connections: *connections };
+                let case = CaptureCase { captures, browser, connections: *connections, evicted: 0 };
                 check(&case).into_iter().next().map(|note| note.verdict)
             }
             _ => panic!("{}: {} is not what the rule looks at", self.slug, self.name),

@@ -59,6 +59,7 @@ impl Connection {
             died_in_key_exchange: false,
             silence_after: 0,
             evicted: false,
+            rest: false,
         };
         let mut connection = Self { facts, next: first };
         let at = connection.step(Side::Client);

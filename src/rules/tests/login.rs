@@ -192,6 +192,12 @@ fn sessions() -> Vec<Example> {
     let mars = |facts: &mut ConnectionFacts| facts.tds.mars_closed = true;
     vec![
         fires(L405, "FIN", Certain, Connection::in_session().fin(Side::Server), Server::unknown()),
+        silent(
+            L405,
+            "a FIN that only the client's acknowledgment shows",
+            Connection::in_session().fin(Side::Server).with(|facts| facts.tcp.server_fin = None),
+            Server::unknown(),
+        ),
         fires(
             L405,
             "RST while a request waits",

@@ -21,6 +21,7 @@ pub(crate) mod server;
 mod stalled;
 mod syn;
 mod tls_refusal;
+mod unheard;
 
 use case::Example;
 

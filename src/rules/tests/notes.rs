@@ -253,6 +253,7 @@ fn a_failed_lookup_is_about_the_client_that_asked() {
             captures: &[],
             browser: &[lookup("SALES"), BrowserFacts { requests: 1, ..lookup("HR") }],
             connections: 0,
+            evicted: 0,
         }),
         _ => panic!("it looks at the capture"),
     };
@@ -261,4 +262,21 @@ fn a_failed_lookup_is_about_the_client_that_asked() {
     assert_eq!(notes[0].span.0, Moment { ..moment(7, 0) });
     assert!(notes[0].verdict.evidence[0].text.ends_with("SALES, 3 times"), "{:?}", notes[0].verdict.evidence);
     assert!(notes[1].verdict.evidence[0].text.ends_with("HR"), "{:?}", notes[1].verdict.evidence);
+}
+
+#[test]
+fn what_was_let_go_to_make_room_is_told() {
+    let crate::rules::Check::Capture(check) = crate::rules::find("capture-incomplete").unwrap().check else {
+        panic!("it looks at the capture")
+    };
+    let captures = [CaptureFacts { packets: 9, ..CaptureFacts::default() }];
+    let ask = |evicted| {
+        check(&crate::rules::CaptureCase { captures: &captures, browser: &[], connections: 9, evicted })
+    };
+    assert!(ask(0).is_empty());
+    let notes = ask(250_000);
+    let [note] = notes.as_slice() else { panic!("one note: {notes:?}") };
+    assert_eq!(note.count, 250_000);
+    assert!(note.verdict.detail.starts_with("250000 connections to SQL Servers were let go to make room"));
+    assert!(note.verdict.evidence.iter().all(|line| line.moment.at.frame > 0));
 }

@@ -225,3 +225,29 @@ fn an_answer_after_the_client_gave_up_is_no_login() {
         assert_eq!(facts.owed.map(|owed| owed.what), late.then_some(Owing::LoginResponse));
     }
 }
+
+#[test]
+fn a_fin_that_answers_the_other_came_second_also_when_it_was_recorded_first() {
+    let mut talk = hello_sent();
+    talk.tell(SERVER, Signal::Fin);
+    talk.tell(CLIENT, Signal::Fin);
+    talk.halves[SERVER.index()].answers_fin = true;
+    assert_eq!(ended(talk), (EndedBy::Client, EndedHow::Fin, Some(8)));
+
+    // The client's is not in the capture: the server's shows it.
+    let mut talk = hello_sent();
+    talk.tell(SERVER, Signal::Fin);
+    talk.halves[SERVER.index()].answers_fin = true;
+    assert_eq!(ended(talk), (EndedBy::Client, EndedHow::Fin, Some(7)));
+}
+
+#[test]
+fn what_left_the_table_to_make_room_owes_nothing() {
+    for (evicted, how) in [(false, EndedHow::Silence), (true, EndedHow::Open)] {
+        let mut talk = hello_sent();
+        talk.evicted = evicted;
+        talk.wait(5 * SECOND);
+        let facts = talk.facts();
+        assert_eq!((facts.ended.how, facts.owed.is_some()), (how, !evicted));
+    }
+}

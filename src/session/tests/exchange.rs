@@ -230,3 +230,13 @@ fn a_login_in_two_rounds_is_not_accepted_before_the_second_is() {
         assert_eq!(facts.phase, if accepted { Phase::LoggedIn } else { Phase::LoginSent });
     }
 }
+
+#[test]
+fn encryption_is_negotiated_also_when_the_answer_was_recorded_first() {
+    let mut talk = Talk::open(1433);
+    talk.say(SERVER, &prelogin_answer(1));
+    talk.say(CLIENT, &prelogin(1));
+    let facts = talk.facts();
+    assert_eq!(facts.story, ">S <AS >A <PR >PL");
+    assert!(facts.tds.encryption.is_some());
+}

@@ -165,3 +165,27 @@ fn bytes_that_could_not_be_held_are_a_gap() {
     assert_eq!(facts.tds.response, None);
     assert_eq!(facts.phase, Phase::Prelogin);
 }
+
+#[test]
+fn from_a_gap_on_what_cannot_be_read_is_unheard() {
+    let mut talk = Talk::open(1433);
+    talk.say(CLIENT, &prelogin(1));
+    talk.say(SERVER, &prelogin_answer(1));
+    talk.miss(CLIENT, 191);
+    let lost = talk.frame;
+    talk.say(SERVER, &chunked(PRELOGIN, &record(HANDSHAKE, &server_flight(100))));
+    talk.say(CLIENT, &tds(PRELOGIN, &client_finish()));
+    let unread = talk.frame;
+    talk.say(SERVER, &tds(PRELOGIN, &server_finish()));
+    let tcp = talk.facts().tcp;
+    assert_eq!(tcp.client.unheard.map(|at| at.at.frame), Some(unread));
+    assert!(unread > lost);
+    assert_eq!(tcp.server.unheard, None);
+
+    // What the snap length cut has its place.
+    let mut talk = Talk::open(1433);
+    talk.say(CLIENT, &prelogin(1)[..20]);
+    talk.tell(CLIENT, Signal::Gap { offset: 20, len: 6, reason: GapReason::SnapLength });
+    talk.say(SERVER, &prelogin_answer(1));
+    assert_eq!(talk.facts().tcp.client.unheard, None);
+}

@@ -29,6 +29,7 @@ struct Talk {
     interest: Interest,
     time: i64,
     frame: u64,
+    evicted: bool,
 }
 
 impl Talk {
@@ -42,6 +43,7 @@ impl Talk {
             interest: Interest::Payload,
             time: SECOND,
             frame: 0,
+            evicted: false,
         }
     }
 
@@ -108,7 +110,7 @@ impl Talk {
             halves: self.halves,
             previous: None,
             woke: None,
-            evicted: false,
+            evicted: self.evicted,
             handler: self.session,
         };
         Session::finish(closed, Time(self.time)).map(|facts| *facts)

@@ -251,3 +251,54 @@ fn the_identifications_of_a_host_are_remembered_but_for_its_resets() {
     assert_eq!((ids.last, shape.ip_id), (2, 40_000));
     assert!(ids.largest_step > 5 && ids.steps >= 3, "{ids:?}");
 }
+
+#[test]
+fn a_fin_that_acknowledges_the_other_came_second_wherever_it_stands() {
+    let client = packet(CLIENT, FIN_ACK, 1006, 5006);
+    let server = packet(SERVER, FIN_ACK, 5006, 1007);
+    for order in [[client.clone(), server.clone()], [server.clone(), client]] {
+        let mut bench = talk();
+        for packet in order {
+            bench.send(packet);
+        }
+        // Sent again, it acknowledges the answer too.
+        bench.send(packet(CLIENT, FIN_ACK, 1006, 5007));
+        let closed = bench.only();
+        assert_eq!(closed.halves.map(|half| half.answers_fin), [false, true]);
+    }
+    // The client's is not in the capture.
+    let mut bench = talk();
+    bench.send(server);
+    bench.send(packet(CLIENT, ACK, 1007, 5007));
+    assert_eq!(bench.only().halves.map(|half| half.answers_fin), [false, true]);
+}
+
+#[test]
+fn fins_that_do_not_know_of_each_other_answer_nothing() {
+    let mut bench = talk();
+    bench.send(packet(CLIENT, FIN_ACK, 1006, 5006));
+    bench.send(packet(SERVER, FIN_ACK, 5006, 1006));
+    assert_eq!(bench.only().halves.map(|half| half.answers_fin), [false, false]);
+}
+
+#[test]
+fn a_fin_waits_for_the_bytes_that_it_acknowledges() {
+    let mut bench = talk();
+    bench.send(packet(CLIENT, FIN_ACK, 1006, 5009));
+    bench.send(packet(SERVER, PSH_ACK, 5006, 1006).with(b"bye"));
+    let told = bench.told();
+    assert_eq!(told[2..], ["<data 5 bye", ">FIN"]);
+}
+
+#[test]
+fn a_fin_that_acknowledges_what_was_lost_may_answer_a_lost_fin() {
+    for after_data in [Interest::Payload, Interest::Signals] {
+        let mut bench = Bench::new();
+        bench.after_data = after_data;
+        bench.handshake(50_000, 1000, 5000);
+        bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"hello"));
+        bench.send(packet(SERVER, PSH_ACK, 5001, 1006).with(b"world"));
+        bench.send(packet(SERVER, FIN_ACK, 5006, 1106));
+        assert_eq!(bench.only().halves.map(|half| half.answers_fin), [false, true]);
+    }
+}

@@ -122,7 +122,7 @@ fn a_hole_that_was_acknowledged_is_given_up_after_some_time() {
     bench.wait(SECOND / 2);
     bench.send(packet(SERVER, PSH_ACK, 5001, 1007).with(b"ok"));
     bench.send(data(1007, b"ghi"));
-    let told = ["<data 0 ok", ">gap 0+3 NotCaptured", ">data 3 def", ">data 6 ghi"];
+    let told = [">gap 0+3 NotCaptured", ">data 3 def", "<data 0 ok", ">data 6 ghi"];
     assert_eq!(bench.told(), told);
 }
 
@@ -251,4 +251,69 @@ fn the_largest_segment_that_got_through_is_known() {
     bench.send(data(1101, &[b'b'; 300]));
     let half = bench.only().halves[0];
     assert_eq!((half.largest_segment, half.largest_acknowledged, half.unacknowledged), (300, 100, 300));
+}
+
+#[test]
+fn an_answer_waits_for_its_question() {
+    let mut bench = Bench::open();
+    bench.send(packet(SERVER, PSH_ACK, 5004, 1007).with(b"!!!"));
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1007).with(b"yes"));
+    bench.send(data(1001, b"really"));
+    assert_eq!(bench.told(), [">data 0 really", "<data 0 yes", "<data 3 !!!"]);
+}
+
+#[test]
+fn a_conversation_recorded_backwards_is_told_forwards() {
+    let mut bench = Bench::open();
+    bench.send(packet(SERVER, PSH_ACK, 5004, 1007).with(b"end"));
+    bench.send(packet(CLIENT, PSH_ACK, 1004, 5004).with(b"two"));
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1004).with(b"one"));
+    bench.send(data(1001, b"out"));
+    assert_eq!(bench.told(), [">data 0 out", "<data 0 one", ">data 3 two", "<data 3 end"]);
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_side_that_is_not_recorded() {
+    let mut bench = Bench::new();
+    bench.send(packet(SERVER, SYN_ACK, 5000, 1001));
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1048).with(b"yes"));
+    bench.send(packet(SERVER, PSH_ACK, 5004, 1090).with(b"no"));
+    assert_eq!(bench.only().handler.told[1..3], ["<data 0 yes", "<data 3 no"]);
+}
+
+#[test]
+fn an_answer_waits_no_longer_than_for_bytes_that_were_not_captured() {
+    // Given up after some time, or when the capture ends.
+    for later in [true, false] {
+        let mut bench = Bench::open();
+        bench.send(packet(SERVER, PSH_ACK, 5001, 1007).with(b"yes"));
+        if later {
+            bench.wait(SECOND / 2);
+            bench.send(packet(CLIENT, ACK, 1007, 5004));
+            bench.send(data(1001, b"really"));
+        }
+        let told = bench.told();
+        assert_eq!(told[..2], [">gap 0+6 NotCaptured", "<data 0 yes"]);
+    }
+}
+
+#[test]
+fn an_answer_told_after_a_rst_came_before_it() {
+    let mut bench = Bench::open();
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1007).with(b"no"));
+    bench.send(packet(SERVER, RST_ACK, 5003, 1007));
+    let rst = bench.frame;
+    bench.send(data(1001, b"really"));
+    let closed = bench.only();
+    assert_eq!(closed.handler.told[3..], ["<RST", ">data 0 really", "<data 0 no"]);
+    assert_eq!(closed.handler.frames[1], rst - 1);
+}
+
+#[test]
+fn answers_that_fill_the_buffer_wait_no_more() {
+    let mut bench = Bench::limited(Limits { out_of_order_bytes: 4, ..Limits::default() });
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1007).with(b"yes"));
+    bench.send(packet(SERVER, PSH_ACK, 5004, 1007).with(b"no"));
+    assert_eq!(bench.told()[..2], ["<data 0 yes", ">gap 0+6 NotCaptured"]);
 }

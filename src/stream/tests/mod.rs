@@ -75,6 +75,8 @@ impl Packet {
 struct Recorder {
     told: Vec<String>,
     data: Vec<(Dir, u64, Vec<u8>)>,
+    /// Frame that each of them was told of.
+    frames: Vec<u64>,
     gaps: Vec<(Dir, u64, u64, GapReason)>,
     resets: Vec<ResetShape>,
     /// What it answers once payload was heard.
@@ -91,6 +93,7 @@ impl Handler for Recorder {
             Signal::HandshakeDone => "open".to_owned(),
             Signal::Data { offset, bytes } => {
                 self.data.push((dir, *offset, bytes.to_vec()));
+                self.frames.push(event.at.frame);
                 self.interest = self.after_data;
                 format!("data {offset} {}", String::from_utf8_lossy(bytes))
             }
@@ -215,6 +218,7 @@ impl Bench {
         let make = |_: u64, _: &Key| Recorder {
             told: Vec::new(),
             data: Vec::new(),
+            frames: Vec::new(),
             gaps: Vec::new(),
             resets: Vec::new(),
             after_data,

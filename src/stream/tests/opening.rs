@@ -135,7 +135,7 @@ fn a_server_that_goes_on_after_an_uncaptured_syn_ack_does_not_challenge() {
     bench.send(packet(SERVER, ACK, 5001, 1048));
     bench.send(packet(SERVER, PSH_ACK, 5001, 1048).with(b"answer"));
     let told = bench.only().handler.told;
-    assert_eq!(told, [">SYN 1", "<data 0 answer", ">gap 0+47 NotCaptured"]);
+    assert_eq!(told, [">SYN 1", ">gap 0+47 NotCaptured", "<data 0 answer"]);
 }
 
 #[test]
@@ -158,4 +158,46 @@ fn a_syn_ack_after_the_middle_of_a_connection_belongs_to_another() {
     let all = bench.finish();
     assert_eq!(all.len(), 2);
     assert_eq!(all[1].handler.told, ["<SYN-ACK 1", "<data 0 new"]);
+}
+
+#[test]
+fn a_syn_recorded_after_packets_of_its_own_connection_opens_it() {
+    let first = packet(CLIENT, PSH_ACK, 1001, 5001).with(b"hello");
+    let answer = packet(SERVER, PSH_ACK, 5001, 1006).with(b"world");
+    let acknowledgment = packet(CLIENT, ACK, 1001, 5001);
+    for before in [vec![first.clone()], vec![answer.clone()], vec![answer, first], vec![acknowledgment]] {
+        let mut bench = Bench::new();
+        for packet in before {
+            bench.send(packet);
+        }
+        bench.send(packet(SERVER, SYN_ACK, 5000, 1001));
+        bench.send(packet(CLIENT, SYN, 1000, 0));
+        bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"hello"));
+        let closed = bench.only();
+        assert_eq!((closed.initiator, closed.previous), (Some(CLIENT), None));
+        assert_eq!(closed.handler.data[0].1, 0);
+    }
+    // Before the SYN-ACK too.
+    let mut bench = Bench::new();
+    bench.send(packet(SERVER, ACK, 5001, 1006));
+    bench.send(packet(CLIENT, SYN, 1000, 0));
+    bench.send(packet(SERVER, SYN_ACK, 5000, 1001));
+    bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"hello"));
+    assert_eq!(bench.only().handler.told, [">SYN 1", "<SYN-ACK 1", ">open", ">data 0 hello"]);
+}
+
+#[test]
+fn a_syn_that_comes_much_later_or_elsewhere_opens_another_connection() {
+    for (wait, isn) in [(SECOND, 1000), (0, 1001), (0, 999), (0, 900_000)] {
+        let mut bench = Bench::new();
+        bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"hello"));
+        bench.wait(wait);
+        bench.send(packet(CLIENT, SYN, isn, 0));
+        assert_eq!(bench.finish().len(), 2, "{wait} {isn}");
+    }
+    // Of the client only what the server acknowledges is known: a connection that comes later has larger numbers.
+    let mut bench = Bench::new();
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1006).with(b"world"));
+    bench.send(packet(CLIENT, SYN, 70_000, 0));
+    assert_eq!(bench.finish().len(), 2);
 }
