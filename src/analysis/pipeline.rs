@@ -5,7 +5,7 @@
 //! shards are merged in their own order, so that the result is the same.
 
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ScopedJoinHandle};
 
@@ -94,9 +94,10 @@ fn together(
         let mut hands: Vec<ScopedJoinHandle<'_, Vec<(usize, Finished)>>> = Vec::with_capacity(workers);
         for shards in dealt_out(shards, workers) {
             let (sender, receiver) = sync_channel(WAITING);
+            let (back, used) = channel();
             let end = &end;
-            desks.push(Desk { sender, parcel: Parcel::default() });
-            hands.push(scope.spawn(move || work(shards, &receiver, end)));
+            desks.push(Desk { sender, used, parcel: Parcel::default() });
+            hands.push(scope.spawn(move || work(shards, &receiver, &back, end)));
         }
         let stopped = read(source, progress, &mut |source| {
             let Some(packet) = source.packet() else { return };
@@ -200,6 +201,8 @@ impl Dealer {
 /// Where parcels for one worker are made up.
 struct Desk {
     sender: SyncSender<Parcel>,
+    /// Parcels that the worker is done with, to be filled anew.
+    used: Receiver<Parcel>,
     parcel: Parcel,
 }
 
@@ -259,8 +262,8 @@ impl Desk {
     }
 
     fn hand_over(&mut self) {
-        let parcel = std::mem::take(&mut self.parcel);
-        self.parcel.packets.reserve(PARCEL_PACKETS);
+        let empty = self.used.try_recv().unwrap_or_default();
+        let parcel = std::mem::replace(&mut self.parcel, empty);
         // A worker that is gone has panicked, which joining it will tell.
         let _ = self.sender.send(parcel);
     }
@@ -285,6 +288,7 @@ fn dealt_out(shards: Vec<Shard>, workers: usize) -> Vec<Vec<(usize, Shard)>> {
 fn work(
     mut shards: Vec<(usize, Shard)>,
     parcels: &Receiver<Parcel>,
+    back: &Sender<Parcel>,
     end: &OnceLock<Time>,
 ) -> Vec<(usize, Finished)> {
     let mut places = [usize::MAX; SHARDS];
@@ -293,7 +297,7 @@ fn work(
             *slot = place;
         }
     }
-    for parcel in parcels {
+    for mut parcel in parcels {
         for slip in &parcel.packets {
             let place = places.get(usize::from(slip.shard)).copied().unwrap_or(usize::MAX);
             let Some((_, shard)) = shards.get_mut(place) else { continue };
@@ -310,6 +314,9 @@ fn work(
             };
             shard.take(slip.ordinal, &packet);
         }
+        parcel.packets.clear();
+        parcel.chunks.clear();
+        let _ = back.send(parcel); // nobody reads any more: no harm
     }
     let now = end.get().copied().unwrap_or(Time(i64::MIN));
     shards.into_iter().map(|(index, shard)| (index, shard.finish(now))).collect()

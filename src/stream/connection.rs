@@ -20,7 +20,8 @@ const LATE_SYN: i64 = 1_000_000_000;
 pub(super) struct Connection<H> {
     pub(super) number: u64,
     pub(super) key: Key,
-    pub(super) handler: H,
+    /// `None` once it was handed out.
+    pub(super) handler: Option<H>,
     pub(super) interest: Interest,
     pub(super) halves: [Half; 2],
     pub(super) initiator: Option<Dir>,
@@ -49,7 +50,7 @@ impl<H: Handler> Connection<H> {
         Self {
             number,
             key,
-            handler,
+            handler: Some(handler),
             interest: Interest::Payload,
             halves: [Half::default(), Half::default()],
             initiator: None,
@@ -281,15 +282,18 @@ impl<H: Handler> Connection<H> {
     /// Counts anew what is held.
     pub(super) fn settle_held(&mut self) {
         let waiting: usize = self.halves.iter().map(|half| half.waiting.bytes()).sum();
-        let handler = if self.interest == Interest::Nothing { 0 } else { self.handler.held_bytes() };
+        let listens = self.handler.as_ref().filter(|_| self.interest != Interest::Nothing);
+        let handler = listens.map_or(0, Handler::held_bytes);
         self.held = waiting + handler;
-        self.state = Self::OWN + self.handler.state_bytes();
+        self.state = Self::OWN + self.handler.as_ref().map_or(0, Handler::state_bytes);
     }
 }
 
 /// Tells the handler; its interest never rises again.
-fn tell<H: Handler>(handler: &mut H, interest: &mut Interest, dir: Dir, at: At, signal: Signal<'_>) {
-    if *interest != Interest::Nothing {
+fn tell<H: Handler>(handler: &mut Option<H>, interest: &mut Interest, dir: Dir, at: At, signal: Signal<'_>) {
+    if let Some(handler) = handler
+        && *interest != Interest::Nothing
+    {
         *interest = (*interest).min(handler.on_event(&Event { at, dir, signal }));
     }
 }

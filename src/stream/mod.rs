@@ -10,6 +10,7 @@ mod duplicate;
 mod event;
 mod half;
 mod reset;
+mod slots;
 mod table;
 #[cfg(test)]
 mod tests;

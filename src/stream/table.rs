@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use super::connection::Connection;
+use super::slots::Slots;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
@@ -22,8 +23,7 @@ pub struct Table<H> {
     /// What is known of each tuple.
     index: HashTable<Entry>,
     hasher: DefaultHashBuilder,
-    slots: Vec<Option<Box<Connection<H>>>>,
-    free: Vec<u32>,
+    slots: Slots<H>,
     /// Ended connections, by the capture time at which to look at them again.
     ended: Queue,
     /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
@@ -85,8 +85,7 @@ impl<H: Handler> Table<H> {
             limits,
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::new(),
             ended: Queue::new(),
             idle: Queue::new(),
             buried: VecDeque::new(),
@@ -165,12 +164,12 @@ impl<H: Handler> Table<H> {
         let hash = self.hasher.hash_one(tuple);
         let found = self.index.find(hash, |entry| entry.hash == hash);
         let Some(What::Live(place)) = found.map(|entry| entry.what) else { return false };
-        match self.slots.get_mut(place as usize) {
-            Some(Some(connection)) => {
+        match self.slots.get_mut(place) {
+            Some(connection) => {
                 connection.icmp(dir, icmp);
                 true
             }
-            _ => false,
+            None => false,
         }
     }
 
@@ -182,8 +181,8 @@ impl<H: Handler> Table<H> {
 
     /// Hands out what is left, in the order of first packets.
     pub fn finish(mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        let mut live: Vec<(u64, u32)> =
-            (0..).zip(&self.slots).filter_map(|(place, slot)| Some((slot.as_ref()?.number, place))).collect();
+        let numbered = self.slots.iter().map(|(place, connection)| (connection.number, place));
+        let mut live: Vec<(u64, u32)> = numbered.collect();
         live.sort_unstable();
         for (_, place) in live {
             self.close(place, false, closed);
@@ -198,7 +197,7 @@ impl<H: Handler> Table<H> {
 
     /// What the slot held, when this SYN begins another connection on its tuple.
     fn reused(&self, place: u32, dir: Dir, segment: &Segment<'_>) -> Option<Previous> {
-        let connection = self.slots.get(place as usize)?.as_ref()?;
+        let connection = self.slots.get(place)?;
         connection.is_other_syn(dir, segment).then_some(Previous {
             last: connection.last,
             ended: connection.ended,
@@ -213,19 +212,7 @@ impl<H: Handler> Table<H> {
         self.counts.connections += 1;
         let (number, time) = (connection.number, connection.first.time);
         self.state += connection.state;
-        let slot = Some(Box::new(connection));
-        let place = match self.free.pop() {
-            Some(place) => {
-                if let Some(free) = self.slots.get_mut(place as usize) {
-                    *free = slot;
-                }
-                place
-            }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
+        let place = self.slots.insert(connection);
         self.index.insert_unique(hash, Entry { hash, what: What::Live(place) }, |entry| entry.hash);
         self.idle.push(Reverse((time, number, place)));
         self.tidy();
@@ -237,13 +224,13 @@ impl<H: Handler> Table<H> {
         let Self { slots, idle, ended, .. } = self;
         for queue in [idle, ended] {
             if queue.len() > 2 * slots.len() + 64 {
-                queue.retain(|Reverse((_, number, place))| holds(slots, *place, *number));
+                queue.retain(|Reverse((_, number, place))| slots.holds(*place, *number));
             }
         }
     }
 
     fn feed(&mut self, place: u32, dir: Dir, segment: &Segment<'_>, closed: &mut dyn FnMut(Closed<H>)) {
-        let Some(Some(connection)) = self.slots.get_mut(place as usize) else { return };
+        let Some(connection) = self.slots.get_mut(place) else { return };
         let (held, state, ended) = (connection.held, connection.state, connection.ended);
         let (duplicates, hits) = (connection.duplicates, connection.limit_hits);
         connection.segment(dir, segment, &self.limits, &self.hasher);
@@ -267,13 +254,16 @@ impl<H: Handler> Table<H> {
 
     /// Nobody listens any more: what is left is a tombstone.
     fn bury(&mut self, place: u32) {
-        let Some(connection) = self.take(place) else { return };
-        let hash = self.hash_of(&connection);
+        let Some(connection) = self.slots.get(place) else { return };
+        self.held -= connection.held;
+        self.state -= connection.state;
+        let hash = self.hash_of(connection);
         if let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) {
             let (time, frame, file) = stamp(connection.last);
             entry.what = What::Tombstone { time, frame, file, seen: false };
             self.buried.push_back(hash);
         }
+        self.slots.remove(place);
         // Tombstones whose tuples were used anew leave entries behind.
         let Self { index, buried, .. } = self;
         if buried.len() > 2 * index.len() + 64 {
@@ -289,15 +279,6 @@ impl<H: Handler> Table<H> {
         self.hasher.hash_one(Tuple::of(connection.key.a, connection.key.b).0)
     }
 
-    /// Takes a connection out of its slot.
-    fn take(&mut self, place: u32) -> Option<Box<Connection<H>>> {
-        let connection = self.slots.get_mut(place as usize)?.take()?;
-        self.free.push(place);
-        self.held -= connection.held;
-        self.state -= connection.state;
-        Some(connection)
-    }
-
     fn forget(&mut self, hash: u64) {
         if let Ok(entry) = self.index.find_entry(hash, |entry| entry.hash == hash) {
             entry.remove();
@@ -308,7 +289,7 @@ impl<H: Handler> Table<H> {
     /// handlers' buffers are what is full, and connections go, the longest silent first, until half is free.
     fn relieve(&mut self, place: u32, at: At, closed: &mut dyn FnMut(Closed<H>)) {
         self.counts.reassembly_limit += 1;
-        if let Some(Some(connection)) = self.slots.get_mut(place as usize) {
+        if let Some(connection) = self.slots.get_mut(place) {
             let held = connection.held;
             connection.give_up_all_holes(at);
             self.held = self.held + connection.held - held;
@@ -316,12 +297,11 @@ impl<H: Handler> Table<H> {
         if self.held <= self.limits.total_bytes {
             return;
         }
-        let mut holders: Vec<(i64, u64, u32)> = (0..)
-            .zip(&self.slots)
-            .filter_map(|(place, slot)| {
-                let connection = slot.as_ref().filter(|connection| connection.held > 0)?;
-                Some((connection.last.time, connection.number, place))
-            })
+        let mut holders: Vec<(i64, u64, u32)> = self
+            .slots
+            .iter()
+            .filter(|(_, connection)| connection.held > 0)
+            .map(|(place, connection)| (connection.last.time, connection.number, place))
             .collect();
         holders.sort_unstable();
         for (_, _, place) in holders {
@@ -340,11 +320,10 @@ impl<H: Handler> Table<H> {
                 return;
             }
             self.ended.pop();
-            if !holds(&self.slots, place, number) {
+            if !self.slots.holds(place, number) {
                 continue;
             }
-            let last =
-                self.slots.get(place as usize).and_then(Option::as_ref).map_or(due, |slot| slot.last.time);
+            let last = self.slots.get(place).map_or(due, |connection| connection.last.time);
             let quiet_until = last.saturating_add(self.limits.linger);
             if quiet_until > self.now {
                 self.ended.push(Reverse((quiet_until, number, place)));
@@ -385,7 +364,7 @@ impl<H: Handler> Table<H> {
     /// Lets go of the connection that was silent longest; whether there was one.
     fn evict_idle(&mut self, closed: &mut dyn FnMut(Closed<H>)) -> bool {
         while let Some(Reverse((seen, number, place))) = self.idle.pop() {
-            let slot = self.slots.get(place as usize).and_then(Option::as_ref);
+            let slot = self.slots.get(place);
             match slot.filter(|connection| connection.number == number).map(|connection| connection.last.time)
             {
                 Some(last) if last > seen => self.idle.push(Reverse((last, number, place))),
@@ -401,37 +380,35 @@ impl<H: Handler> Table<H> {
     }
 
     fn close(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) {
-        let Some(mut connection) = self.take(place) else { return };
-        self.forget(self.hash_of(&connection));
+        let Some(connection) = self.slots.get_mut(place) else { return };
+        self.held -= connection.held;
+        self.state -= connection.state;
+        let (tuple, _) = Tuple::of(connection.key.a, connection.key.b);
         connection.flush();
-        if connection.interest == Interest::Nothing {
-            return;
-        }
-        let halves = connection.summaries();
-        closed(Closed {
+        let handler = connection.handler.take().filter(|_| connection.interest != Interest::Nothing);
+        let over = handler.map(|handler| Closed {
             number: connection.number,
             key: connection.key,
             initiator: connection.initiator,
             first: connection.first,
             last: connection.last,
-            halves,
+            halves: connection.summaries(),
             previous: connection.previous,
             woke: connection.woke,
             evicted,
-            handler: connection.handler,
+            handler,
         });
+        self.slots.remove(place);
+        self.forget(self.hasher.hash_one(tuple));
+        if let Some(over) = over {
+            closed(over);
+        }
     }
 }
 
 /// A place in the capture, as a tombstone keeps it.
 fn stamp(at: At) -> (i64, u64, u16) {
     (at.time, at.frame, u16::try_from(at.file).unwrap_or(u16::MAX))
-}
-
-/// Whether a slot still holds this connection.
-fn holds<H>(slots: &[Option<Box<Connection<H>>>], place: u32, number: u64) -> bool {
-    let slot = slots.get(place as usize).and_then(Option::as_ref);
-    slot.is_some_and(|connection| connection.number == number)
 }
 
 impl Tuple {
