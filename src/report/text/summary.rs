@@ -112,12 +112,36 @@ fn logins(analysis: &Analysis) -> String {
         let evicted = count(analysis.totals.evicted, "connection");
         text.push_str(&format!("; {evicted} let go to make room, what became of them is not known"));
     }
+    text.push_str(&bitten(analysis));
     if analysis.totals.scanned > 0 {
         let scanned = count(analysis.totals.scanned, "connection");
         text.push_str(&format!("; {scanned} of port scans left out"));
     }
     if analysis.restricted {
         text.push_str(&format!("; the filter selects {}", count(analysis.totals.selected, "connection")));
+    }
+    text
+}
+
+/// What other limits did to the verdicts.
+fn bitten(analysis: &Analysis) -> String {
+    let totals = &analysis.totals;
+    let mut text = String::new();
+    if totals.judged_early > 0 {
+        let judged = count(totals.judged_early, "connection");
+        text.push_str(&format!(
+            "; {judged} judged when they ended, by what was known then (--max-held holds more to the end)"
+        ));
+    }
+    if totals.unlearnt > 0 {
+        let alone = count(totals.unlearnt, "connection");
+        text.push_str(&format!(
+            "; {alone} to servers beyond --max-servers judged by themselves, and not counted as logins of theirs"
+        ));
+    }
+    if totals.reassembly > 0 {
+        let times = count(totals.reassembly, "time");
+        text.push_str(&format!("; {times} too much waited for a missing segment (--max-reassembly)"));
     }
     text
 }
@@ -377,6 +401,19 @@ mod tests {
         let mut out = Vec::new();
         write(&analysis, &Style { width: Some(140), ..Style::default() }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn limits_that_bit_are_told() {
+        let with = |totals| bitten(&Analysis { totals, ..Analysis::default() });
+        let none = crate::analysis::Totals::default();
+        assert_eq!(with(none), "");
+        let early = with(crate::analysis::Totals { judged_early: 2, ..none });
+        assert!(early.starts_with("; 2 connections judged when they ended"), "{early}");
+        let alone = with(crate::analysis::Totals { unlearnt: 1, ..none });
+        assert!(alone.contains("1 connection to servers beyond --max-servers"), "{alone}");
+        let waited = with(crate::analysis::Totals { reassembly: 3, ..none });
+        assert_eq!(waited, "; 3 times too much waited for a missing segment (--max-reassembly)");
     }
 
     #[test]
