@@ -119,7 +119,7 @@ impl Collector {
     }
 
     /// Takes in a finished connection.
-    pub(super) fn connection(&mut self, mut connection: Box<ConnectionFacts>) {
+    pub(super) fn connection(&mut self, mut connection: Held) {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
         let room = self.servers.len() < self.settings.max_servers;
         let endpoint = connection.server;
@@ -156,7 +156,7 @@ impl Collector {
         }
     }
 
-    /// Takes in what another part of the capture taught.
+    /// Takes in what another part of the capture taught; what only served to take connections in is not needed any more.
     pub(super) fn merge(&mut self, other: Self) {
         for (endpoint, theirs) in other.servers {
             match self.servers.entry(endpoint) {
@@ -209,7 +209,7 @@ impl Collector {
         healthy
     }
 
-    fn silent_connection(&mut self, connection: Box<ConnectionFacts>) {
+    fn silent_connection(&mut self, connection: Held) {
         if connection.tcp.syn.is_none() && !self.known.has(connection.server.port) {
             return;
         }
@@ -233,7 +233,7 @@ impl Collector {
         }
     }
 
-    fn hold(&mut self, connection: Box<ConnectionFacts>) {
+    fn hold(&mut self, connection: Held) {
         if self.pending.len() < self.settings.max_pending {
             self.pending.push(connection);
         } else {
@@ -241,18 +241,18 @@ impl Collector {
         }
     }
 
+    /// What the rules say of a connection, by what is known of its server: nothing, when that is one too many.
+    pub(super) fn opinion(&self, connection: &ConnectionFacts) -> Opinion {
+        match self.servers.get(&connection.server) {
+            Some(server) => Opinion::of(connection, server, &self.settings),
+            None => Opinion::of(connection, &unknown_server(connection.server), &self.settings),
+        }
+    }
+
     /// There is no room to hold it: it is judged with what is known by now, counted, and let go.
     fn judge_early(&mut self, connection: &ConnectionFacts) {
         self.totals.judged_early += 1;
-        let blank;
-        let server = match self.servers.get(&connection.server) {
-            Some(server) => server,
-            None => {
-                blank = unknown_server(connection.server);
-                &blank
-            }
-        };
-        let opinion = Opinion::of(connection, server, &self.settings);
+        let opinion = self.opinion(connection);
         let ruling = self.folded.take(opinion, connection, &self.settings, self.first);
         let wanted = self.settings.filter.wants(connection, self.first.unwrap_or_default());
         self.totals.selected += u64::from(wanted);
@@ -265,7 +265,7 @@ impl Collector {
     }
 
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
-    fn let_go(&mut self, connection: Box<ConnectionFacts>) {
+    fn let_go(&mut self, connection: Held) {
         self.totals.logged_in += 1;
         self.folded.successes.note(&connection);
         if let Some(server) = self.servers.get_mut(&connection.server) {

@@ -102,18 +102,7 @@ pub(super) fn judge(
 /// What the rules say of each of these connections.
 fn opinions(connections: &[Held], collector: &Collector, threads: usize) -> Vec<Opinion> {
     let ask = |part: &[Held]| -> Vec<Opinion> {
-        let opinion = |connection: &ConnectionFacts| {
-            let blank;
-            let server = match collector.servers.get(&connection.server) {
-                Some(server) => server,
-                None => {
-                    blank = unknown_server(connection.server);
-                    &blank
-                }
-            };
-            Opinion::of(connection, server, &collector.settings)
-        };
-        part.iter().map(|held| opinion(held)).collect()
+        part.iter().map(|connection| collector.opinion(connection)).collect()
     };
     if threads <= 1 || connections.len() < BLOCK / 8 {
         return ask(connections);

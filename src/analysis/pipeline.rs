@@ -22,8 +22,8 @@ use crate::stream::TableCounts;
 
 /// Packets of one parcel, at most.
 const PARCEL_PACKETS: usize = 2048;
-/// Chunks that one parcel refers to, at most: a parcel that fills slowly must not hold what was read long ago.
-const PARCEL_CHUNKS: usize = 4;
+/// A parcel that refers to so many chunks is handed over: a parcel that fills slowly must not hold what was read long ago.
+const PARCEL_CHUNKS: usize = 5;
 /// Parcels that wait for a worker, at most: then the reader waits for it.
 const WAITING: usize = 2;
 /// Packets between two calls of `progress`.
@@ -256,7 +256,7 @@ impl Desk {
             chunk: u8::try_from(self.parcel.chunks.len() - 1).unwrap_or(u8::MAX),
             shard: u8::try_from(shard).unwrap_or(u8::MAX),
         });
-        if self.parcel.packets.len() >= PARCEL_PACKETS || self.parcel.chunks.len() > PARCEL_CHUNKS {
+        if self.parcel.packets.len() >= PARCEL_PACKETS || self.parcel.chunks.len() >= PARCEL_CHUNKS {
             self.hand_over();
         }
     }

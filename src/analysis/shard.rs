@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Settings;
 use super::collector::Collector;
 use crate::capture::Packet;
-use crate::decode::{Decoded, Flow, Icmp, Segment, Undecoded, decode};
+use crate::decode::{Decoded, Flow, Segment, Undecoded, decode};
 use crate::facts::{QualityFacts, Time};
 use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Limits, Table, TableCounts};
@@ -53,16 +53,17 @@ impl Shard {
     pub(super) fn take(&mut self, ordinal: u64, packet: &Packet<'_>) {
         match decode(packet) {
             Decoded::Tcp(segment) => self.segment(ordinal, packet, &segment),
-            Decoded::Icmp(icmp) => self.icmp(&icmp),
+            Decoded::Icmp(icmp) => {
+                self.table.icmp(&icmp);
+            }
             // What looked like TCP at a glance and is not.
             Decoded::Udp(_) => {}
             Decoded::Other(reason) => self.qualities.undecoded(packet.file, reason),
         }
     }
 
-    /// Takes a segment that was decoded.
     #[inline]
-    pub(super) fn segment(&mut self, ordinal: u64, packet: &Packet<'_>, segment: &Segment<'_>) {
+    fn segment(&mut self, ordinal: u64, packet: &Packet<'_>, segment: &Segment<'_>) {
         self.now = self.now.max(Time(packet.time));
         let quality = self.qualities.of(packet.file);
         quality.tcp += 1;
@@ -74,11 +75,6 @@ impl Shard {
             &mut |number, key| Session::new(number, key, Arc::clone(known)),
             &mut |closed| close(collector, closed, *now),
         );
-    }
-
-    /// Takes an ICMP error that quotes one of its connections.
-    pub(super) fn icmp(&mut self, icmp: &Icmp) {
-        self.table.icmp(icmp);
     }
 
     /// Lets go of what is left; `now` is the time of the capture's last packet.

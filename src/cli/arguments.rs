@@ -5,6 +5,7 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tdscope::analysis::{Filter, Settings, TimeBound};
 use tdscope::capture::Input;
@@ -119,24 +120,24 @@ pub(crate) struct AnalyzeOptions {
 
     /// Memory for the connections that are followed at once, in MiB; a connection takes 2 to 5 KiB. When it is full the
     /// ones go that were silent longest, and the report says how many.
-    #[arg(long, value_name = "MIB", default_value_t = 32, help_heading = "Limits")]
+    #[arg(long, value_name = "MIB", default_value_t = 32, help_heading = "Limits", value_parser = at_least(1))]
     max_state: usize,
 
     /// Memory for segments that wait for an earlier one, in MiB. When it is full what waits is read without it.
-    #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Limits")]
+    #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Limits", value_parser = at_least(1))]
     max_reassembly: usize,
 
     /// Connections known at once, also those of other traffic, of which only the addresses are kept.
-    #[arg(long, value_name = "N", default_value_t = 131_072, help_heading = "Limits")]
+    #[arg(long, value_name = "N", default_value_t = 131_072, help_heading = "Limits", value_parser = at_least(1024))]
     max_tracked: usize,
 
     /// Failing connections that are judged at the end, when all is known that others teach; more are judged when they
     /// end, and the report says how many.
-    #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits")]
+    #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits", value_parser = at_least(1))]
     max_held: usize,
 
     /// Listeners of which anything is learnt.
-    #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits")]
+    #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits", value_parser = at_least(1))]
     max_servers: usize,
 
     /// Times in this machine's time zone, with the offset. The JSON report stays in UTC.
@@ -283,6 +284,11 @@ impl AnalyzeOptions {
         })
         .transpose()
     }
+}
+
+/// A limit of less would leave nothing to say.
+fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
 }
 
 /// Reads a policy, and no more of its file than a policy has.

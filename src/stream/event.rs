@@ -330,7 +330,7 @@ pub struct Closed<H> {
 /// Bounds of the table. Each is a documented default; a bound that bites is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Tuples known at once: connections, and tombstones (these are let go first, at about 120 bytes each).
+    /// Tuples known at once: connections, and tombstones (these are let go first, at about 60 bytes each).
     pub connections: usize,
     /// Bytes of memory that connections take at once, without the payload they hold: about 2 KiB each, and 3 KiB more
     /// for one that speaks TDS. Those go that were silent longest.
