@@ -14,7 +14,7 @@ use super::collector::Collector;
 use super::judge;
 use super::shard::{Qualities, SHARDS, Shard};
 use super::{Analysis, Progress, Settings};
-use crate::capture::{Chunk, Error, LinkType, Packet, Source};
+use crate::capture::{Chunk, Error, LinkType, Packet, Source, Take};
 use crate::decode::{Decoded, Flow, decode};
 use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
 use crate::session::KnownPorts;
@@ -27,7 +27,7 @@ const PARCEL_CHUNKS: usize = 5;
 /// Parcels that wait for a worker, at most: then the reader waits for it.
 const WAITING: usize = 2;
 /// Packets between two calls of `progress`.
-const STEP: u64 = 1 << 16;
+const STEP: usize = 1 << 16;
 
 /// What a shard has in the end.
 type Finished = (Collector, Qualities, TableCounts);
@@ -71,10 +71,9 @@ fn alone(
     source: &mut dyn Source,
     progress: &mut dyn FnMut(Progress),
 ) -> (Vec<Finished>, Option<Error>) {
-    let stopped = read(source, progress, &mut |source| {
-        let Some(packet) = source.packet() else { return };
-        if let Some(shard) = dealer.deal(&packet).and_then(|index| shards.get_mut(index)) {
-            shard.take(dealer.ordinal, &packet);
+    let stopped = read(source, progress, &mut |packet, _| {
+        if let Some(shard) = dealer.deal(packet).and_then(|index| shards.get_mut(index)) {
+            shard.take(dealer.ordinal, packet);
         }
     });
     (shards.into_iter().map(|shard| shard.finish(dealer.now)).collect(), stopped)
@@ -99,11 +98,10 @@ fn together(
             desks.push(Desk { sender, used, parcel: Parcel::default() });
             hands.push(scope.spawn(move || work(shards, &receiver, &back, end)));
         }
-        let stopped = read(source, progress, &mut |source| {
-            let Some(packet) = source.packet() else { return };
-            let Some(shard) = dealer.deal(&packet) else { return };
+        let stopped = read(source, progress, &mut |packet, chunk| {
+            let Some(shard) = dealer.deal(packet) else { return };
             if let Some(desk) = desks.get_mut(shard % workers) {
-                desk.put(dealer.ordinal, shard, &packet, source.chunk());
+                desk.put(dealer.ordinal, shard, packet, chunk);
             }
         });
         // What ends the workers is that nobody can send them anything any more.
@@ -125,21 +123,18 @@ fn together(
 fn read(
     source: &mut dyn Source,
     progress: &mut dyn FnMut(Progress),
-    take: &mut dyn FnMut(&dyn Source),
+    take: &mut Take<'_>,
 ) -> Option<Error> {
     let mut packets = 0_u64;
     loop {
-        match source.advance() {
+        match source.run(STEP, take) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(error) => return Some(error),
         }
-        take(source);
-        packets += 1;
-        if packets.is_multiple_of(STEP) {
-            let bytes = source.summaries().iter().map(|summary| summary.bytes).sum();
-            progress(Progress { packets, bytes });
-        }
+        packets += STEP as u64;
+        let bytes = source.summaries().iter().map(|summary| summary.bytes).sum();
+        progress(Progress { packets, bytes });
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Settings;
 use super::collector::Collector;
 use crate::capture::Packet;
-use crate::decode::{Decoded, Flow, Segment, Undecoded, decode};
+use crate::decode::{Decoded, Flow, Segment, Undecoded, decode, plain_segment};
 use crate::facts::{QualityFacts, Time};
 use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Limits, Table, TableCounts};
@@ -51,6 +51,10 @@ impl Shard {
     /// Takes the capture's `ordinal`-th packet.
     #[inline]
     pub(super) fn take(&mut self, ordinal: u64, packet: &Packet<'_>) {
+        if let Some(segment) = plain_segment(packet) {
+            self.segment(ordinal, packet, &segment);
+            return;
+        }
         match decode(packet) {
             Decoded::Tcp(segment) => self.segment(ordinal, packet, &segment),
             Decoded::Icmp(icmp) => {

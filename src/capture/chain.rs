@@ -1,6 +1,7 @@
 //! Several captures as one: a merge by time.
 
-use super::{Chunk, Error, Packet, Source, Summary};
+use super::source::one_by_one;
+use super::{Chunk, Error, Packet, Source, Summary, Take};
 
 /// Merges sources by timestamp, ties in argument order. Inputs that could not be opened, or break off, take
 /// their place in [`Source::summaries`]; the others go on.
@@ -85,6 +86,20 @@ impl Source for Chain {
                 .map(|(_, index)| index),
         };
         Ok(self.current.is_some())
+    }
+
+    fn run(&mut self, most: usize, take: &mut Take<'_>) -> Result<bool, Error> {
+        let [link] = self.links.as_mut_slice() else { return one_by_one(self, most, take) };
+        // Nobody to merge with: the packets of the only one as they come.
+        (self.started, self.current) = (true, Some(0));
+        let Ok(source) = &mut link.source else { return Ok(false) };
+        match source.run(most, take) {
+            Ok(more) => Ok(more),
+            Err(error) => {
+                link.error = Some(error);
+                Ok(false)
+            }
+        }
     }
 
     #[inline]

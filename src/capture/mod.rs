@@ -22,5 +22,5 @@ pub use damage::Damage;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;
 pub use open::{Input, open, open_reader};
-pub use source::{Packet, Source, Summary};
+pub use source::{Packet, Source, Summary, Take};
 pub use window::Chunk;

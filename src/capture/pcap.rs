@@ -1,6 +1,6 @@
 //! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap).
 
-use super::source::{Meter, Origin};
+use super::source::{Meter, Origin, Take};
 use super::window::{Chunk, MAX_RECORD, Window};
 use super::{Error, LinkType, Packet, Source, Summary};
 
@@ -86,6 +86,45 @@ impl PcapSource {
         })
     }
 
+    /// Shows the records that are whole in the window, `most` at the most; how many.
+    fn run_window(&mut self, most: usize, take: &mut Take<'_>) -> usize {
+        if self.meter.over {
+            return 0;
+        }
+        let variant = self.variant;
+        let (chunk, start) = self.window.chunk();
+        let bytes = self.window.bytes();
+        let mut at = 0;
+        let mut count = 0;
+        while count < most {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(header) = rest.first_chunk::<16>() else { break };
+            let read = |field: usize| read_u32(header, field, variant.big_endian);
+            let (seconds, fraction, captured, original) = (read(0), read(4), read(8), read(12));
+            let (begin, length) = (variant.record_header, captured as usize);
+            if captured > self.max_packet {
+                break;
+            }
+            let Some(packet) = rest.get(begin..begin + length) else { break };
+            let time = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * variant.fraction;
+            self.meter.packet(time, length, original);
+            let packet = Packet {
+                time,
+                file: self.origin.file,
+                frame: self.meter.packets,
+                link: self.link,
+                interface: 0,
+                original_len: original,
+                bytes: packet,
+            };
+            take(&packet, Some((chunk, start + at + begin)));
+            at += begin + length;
+            count += 1;
+        }
+        self.window.consume(at);
+        count
+    }
+
     fn read_record(&mut self) -> Result<bool, Error> {
         let header_len = self.variant.record_header;
         if !self.window.fill(header_len) {
@@ -137,6 +176,28 @@ impl Source for PcapSource {
         let more = self.read_record();
         self.meter.over = !matches!(more, Ok(true));
         more
+    }
+
+    fn run(&mut self, most: usize, take: &mut Take<'_>) -> Result<bool, Error> {
+        let mut left = most;
+        while left > 0 {
+            if let Some(record) = self.current.take() {
+                self.window.consume(record.captured);
+            }
+            left -= self.run_window(left, take);
+            if left == 0 {
+                break;
+            }
+            // The next record is not whole in the window, or is none: that takes a closer look.
+            if !self.advance()? {
+                return Ok(false);
+            }
+            if let Some(packet) = self.packet() {
+                take(&packet, self.chunk());
+            }
+            left -= 1;
+        }
+        Ok(true)
     }
 
     #[inline]

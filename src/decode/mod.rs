@@ -7,12 +7,14 @@
 mod flow;
 mod ip;
 mod link;
+mod plain;
 mod segment;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use flow::Flow;
+pub use plain::plain_segment;
 pub use segment::{
     At, Decoded, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, TcpOption, Udp,
     Undecoded,

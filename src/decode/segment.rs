@@ -218,6 +218,23 @@ pub enum TcpOption {
 }
 
 impl TcpHeader<'_> {
+    /// Value and echo of the timestamps option (RFC 7323 3.2).
+    #[must_use]
+    #[inline]
+    pub fn timestamps(&self) -> Option<(u32, u32)> {
+        match self.options {
+            [] => None,
+            // As nearly every stack lays them out (RFC 7323 appendix A).
+            [1, 1, 8, 10, v0, v1, v2, v3, e0, e1, e2, e3, ..] => {
+                Some((u32::from_be_bytes([*v0, *v1, *v2, *v3]), u32::from_be_bytes([*e0, *e1, *e2, *e3])))
+            }
+            _ => self.options().find_map(|option| match option {
+                TcpOption::Timestamps(value, echo) => Some((value, echo)),
+                _ => None,
+            }),
+        }
+    }
+
     /// The options, as far as they were recorded; a malformed length ends them.
     pub fn options(&self) -> impl Iterator<Item = TcpOption> + '_ {
         let mut rest = self.options;

@@ -264,6 +264,15 @@ impl Lane {
         let (body, rest) = bytes.split_at_checked(remaining).unwrap_or((bytes, &[]));
         match self.content_of(body) {
             Content::Records => self.push_records(body, sink),
+            // A message of one packet that came whole, as most do: no need to hold it.
+            Content::Clear if ends && body.len() == remaining && self.payload.is_empty() => {
+                self.len += body.len() as u64;
+                let kept = self.keeps_payload() && !self.cut;
+                let payload = body.get(..MESSAGE_KEPT).unwrap_or(body);
+                self.state = State::Boundary;
+                self.tell_message(if kept { payload } else { &[] }, sink);
+                return rest;
+            }
             Content::Clear => {
                 let room = MESSAGE_KEPT.saturating_sub(self.payload.len()).min(body.len());
                 // After a gap nothing can be told apart any more.
@@ -344,11 +353,15 @@ impl Lane {
 
     fn end_message(&mut self, sink: &mut dyn FnMut(Unit<'_>)) {
         let payload = std::mem::take(&mut self.payload);
-        sink(Unit::Message { kind: self.kind, payload: &payload, len: self.len, cut: self.cut });
+        self.tell_message(&payload, sink);
         if payload.capacity() <= BUFFER_KEPT {
             self.payload = payload;
             self.payload.clear();
         }
+    }
+
+    fn tell_message(&mut self, payload: &[u8], sink: &mut dyn FnMut(Unit<'_>)) {
+        sink(Unit::Message { kind: self.kind, payload, len: self.len, cut: self.cut });
         if self.cut && self.tls.is_dead() {
             self.renew_reader();
         }

@@ -135,15 +135,18 @@ impl Session {
     fn on_data(&mut self, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
         self.signals.data(dir, at);
         match self.client {
-            Some((client, _)) if self.recognized => {
-                let live = self.live.get_or_insert_default();
-                let lane = live_lane(&mut live.lanes, dir);
-                self.signals.heard(dir, lane.is_lost(), at);
-                live.dialogue.segment(lane, side_of(client, dir), bytes, at);
-                if live.dialogue.settled() { Interest::Signals } else { Interest::Payload }
-            }
+            Some((client, _)) if self.recognized => self.read(client, dir, bytes, at),
             _ => self.recognize(dir, bytes, at),
         }
+    }
+
+    /// Takes the next bytes of a connection that is ours.
+    fn read(&mut self, client: Dir, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
+        let live = self.live.get_or_insert_default();
+        let lane = live_lane(&mut live.lanes, dir);
+        self.signals.heard(dir, lane.is_lost(), at);
+        live.dialogue.segment(lane, side_of(client, dir), bytes, at);
+        if live.dialogue.settled() { Interest::Signals } else { Interest::Payload }
     }
 
     fn on_gap(&mut self, dir: Dir, len: u64, at: Moment) -> Interest {

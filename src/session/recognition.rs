@@ -45,17 +45,35 @@ impl Session {
     /// Takes the next bytes of a connection that is not recognised yet.
     pub(super) fn recognize(&mut self, dir: Dir, bytes: &[u8], at: Moment) -> Interest {
         let pending = self.pending(dir);
+        let first = pending.parts.is_empty() && !pending.strange;
+        // The first segment says enough in most cases, and needs not be held then.
+        let early = first.then(|| self.decide(dir, bytes.get(..HELD).unwrap_or(bytes)));
+        match early {
+            Some(Decision::Ours { client }) => {
+                self.begin(client, dir, at);
+                return self.read(client, dir, bytes, at);
+            }
+            Some(Decision::Foreign) => return Interest::Nothing,
+            _ => {}
+        }
+        let pending = self.pending(dir);
         let rest = pending.hold(bytes, at);
         if pending.strange {
             pending.lost += rest.len() as u64;
             return self.wait(dir);
         }
-        let seen = std::mem::take(&mut pending.bytes);
-        let decision = self.decide(dir, &seen);
+        let decision = early.unwrap_or_else(|| {
+            let seen = std::mem::take(&mut self.pending(dir).bytes);
+            let decision = self.decide(dir, &seen);
+            self.pending(dir).bytes = seen;
+            decision
+        });
         let pending = self.pending(dir);
-        pending.bytes = seen;
         match decision {
-            Decision::Ours { client } => return self.ours(client, dir, rest, at),
+            Decision::Ours { client } => {
+                self.begin(client, dir, at);
+                return self.more(client, dir, rest, at);
+            }
             Decision::Foreign => return Interest::Nothing,
             Decision::Strange => pending.strange = true,
             Decision::NeedMore => {}
@@ -74,7 +92,8 @@ impl Session {
         } else if known && !pending.bytes.is_empty() && !pending.strange {
             // Too little was seen to tell what it is, but nothing against it: the port decides.
             pending.lost = len;
-            return self.ours(dir, dir, &[], at);
+            self.begin(dir, dir, at);
+            return Interest::Payload;
         } else {
             // What was held cannot be joined with what comes: recognition begins anew, as in the middle of a
             // connection.
@@ -135,7 +154,8 @@ impl Session {
         if self.known_listener(dir) { dir } else { dir.other() }
     }
 
-    fn ours(&mut self, client: Dir, dir: Dir, rest: &[u8], at: Moment) -> Interest {
+    /// The connection is ours: what was held so far is read.
+    fn begin(&mut self, client: Dir, dir: Dir, at: Moment) {
         self.recognized = true;
         if self.client.is_none() {
             self.client = Some((client, Orientation::Content));
@@ -156,6 +176,11 @@ impl Session {
                 live.dialogue.gap(lane, side, pending.lost, at);
             }
         }
+    }
+
+    /// Takes the rest of the segment that decided.
+    fn more(&mut self, client: Dir, dir: Dir, rest: &[u8], at: Moment) -> Interest {
+        let live = self.live.get_or_insert_default();
         live.dialogue.take(live_lane(&mut live.lanes, dir), side_of(client, dir), rest, at);
         Interest::Payload
     }
@@ -179,6 +204,7 @@ impl Session {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Decision {
     Ours { client: Dir },
     Foreign,

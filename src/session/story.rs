@@ -8,6 +8,8 @@ use crate::stream::Signal;
 
 /// Words kept from the beginning; a session of days is not told packet by packet.
 const HEAD: usize = 40;
+/// Words that a login without trouble has in one of the two stories that are merged.
+const USUAL: usize = 12;
 /// Words kept from the end.
 const TAIL: usize = 8;
 
@@ -44,6 +46,9 @@ impl Story {
         let at = (at.time.0, at.at.frame as u32);
         let word = Word { letters, at, times: 1, side };
         if self.head.len() < HEAD {
+            if self.head.capacity() == 0 {
+                self.head.reserve(USUAL);
+            }
             self.head.push(word);
             return;
         }
@@ -57,8 +62,12 @@ impl Story {
     /// One line out of the transport's and the dialogue's stories, merged by frame.
     pub(super) fn merge(transport: &Self, dialogue: &Self) -> String {
         let stories = [dialogue, transport];
-        let mut words: Vec<Word> =
-            stories.iter().flat_map(|story| story.head.iter().chain(&story.tail)).copied().collect();
+        let words = || stories.iter().flat_map(|story| story.head.iter().chain(&story.tail));
+        let mut words: Vec<Word> = {
+            let mut all = Vec::with_capacity(words().count());
+            all.extend(words().copied());
+            all
+        };
         words.sort_by_key(|word| word.at);
         let cut = stories.iter().filter(|story| story.skipped > 0);
         let resumed = cut.filter_map(|story| story.tail.front()).map(|word| word.at).min();

@@ -40,6 +40,8 @@ pub(super) struct Connection<H> {
     pub(super) state: usize,
     pub(super) duplicates: u64,
     pub(super) limit_hits: u64,
+    /// What is held has to be counted anew.
+    pub(super) unsettled: bool,
 }
 
 impl<H: Handler> Connection<H> {
@@ -67,6 +69,7 @@ impl<H: Handler> Connection<H> {
             state: Self::OWN,
             duplicates: 0,
             limit_hits: 0,
+            unsettled: false,
         }
     }
 
@@ -107,8 +110,21 @@ impl<H: Handler> Connection<H> {
         }
     }
 
+    /// Tells the handler; its interest never rises again.
     pub(super) fn tell(&mut self, dir: Dir, at: At, signal: Signal<'_>) {
-        tell(&mut self.handler, &mut self.interest, dir, at, signal);
+        if let Some(handler) = &mut self.handler
+            && self.interest != Interest::Nothing
+        {
+            self.interest = self.interest.min(handler.on_event(&Event { at, dir, signal }));
+            self.unsettled = true;
+        }
+    }
+
+    /// Nanoseconds of silence after which the connection, which has ended, is let go. One that was closed by both sides
+    /// stays only for what is sent again; after a RST somebody who does not heed it may go on.
+    pub(super) fn linger(&self, limits: &Limits) -> i64 {
+        let reset = self.halves.iter().any(|half| half.reset_sent);
+        if reset { limits.linger } else { limits.linger_closed.min(limits.linger) }
     }
 
     /// Takes a segment.
@@ -157,7 +173,9 @@ impl<H: Handler> Connection<H> {
         } else if segment.payload_len == 0 && !flags.has(TcpFlags::FIN) {
             self.tell(dir, segment.at, Signal::ChallengeAck);
         }
-        self.settle_held();
+        if self.unsettled {
+            self.settle_held();
+        }
     }
 
     /// Takes what a segment acknowledges and carries.
@@ -281,19 +299,11 @@ impl<H: Handler> Connection<H> {
 
     /// Counts anew what is held.
     pub(super) fn settle_held(&mut self) {
+        self.unsettled = false;
         let waiting: usize = self.halves.iter().map(|half| half.waiting.bytes()).sum();
         let listens = self.handler.as_ref().filter(|_| self.interest != Interest::Nothing);
         let handler = listens.map_or(0, Handler::held_bytes);
         self.held = waiting + handler;
         self.state = Self::OWN + self.handler.as_ref().map_or(0, Handler::state_bytes);
-    }
-}
-
-/// Tells the handler; its interest never rises again.
-fn tell<H: Handler>(handler: &mut Option<H>, interest: &mut Interest, dir: Dir, at: At, signal: Signal<'_>) {
-    if let Some(handler) = handler
-        && *interest != Interest::Nothing
-    {
-        *interest = (*interest).min(handler.on_event(&Event { at, dir, signal }));
     }
 }

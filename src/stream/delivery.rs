@@ -4,6 +4,7 @@
 //! until they are, or are known to be lost.
 
 use super::connection::Connection;
+use super::half::Half;
 use super::waiting::Released;
 use super::{Dir, GapReason, Handler, Interest, Limits, Signal};
 use crate::decode::{At, Segment};
@@ -40,10 +41,15 @@ impl<H: Handler> Connection<H> {
         let cut = end.saturating_sub(at + fresh.len() as u64);
         let after = if other.has_unseen() { other.end_acknowledged_by(segment) } else { 0 };
         if at == half.next && cut == 0 && half.waiting.is_empty() && after <= other.heard() {
+            let settled = half.is_settled() && other.is_settled();
             self.deliver(dir, segment.at, fresh);
-            self.drain(dir, segment.at);
+            if !settled {
+                self.drain(dir, segment.at);
+            }
             return;
         }
+        self.unsettled = true;
+        let (half, _) = self.pair(dir);
         let held = half.waiting.hold(at, fresh, cut, after, segment.at);
         if let Some(offset) = held.conflict {
             self.tell(dir, segment.at, Signal::OverlapConflict { offset });
@@ -174,10 +180,14 @@ impl<H: Handler> Connection<H> {
     }
 
     /// What the other side acknowledged was sent and received: when it does not come, the capture has lost it.
+    #[inline]
     pub(super) fn check_holes(&mut self, at: At) {
-        if self.interest != Interest::Payload {
-            return;
+        if self.interest == Interest::Payload && self.halves.iter().any(Half::may_have_hole) {
+            self.close_holes(at);
         }
+    }
+
+    fn close_holes(&mut self, at: At) {
         let packets = self.packets;
         for dir in [Dir::A, Dir::B] {
             if let Some(end) = self.pair(dir).0.overdue(at.time, packets) {

@@ -2,9 +2,9 @@
 //!
 //! A retransmission is a new packet: the host gives it another IP identification, or it comes later.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 
-use crate::decode::{Segment, TcpOption};
+use crate::decode::Segment;
 
 /// Packets of a direction that are remembered.
 const REMEMBERED: usize = 8;
@@ -49,21 +49,28 @@ impl Recent {
     }
 }
 
+#[inline]
 fn signature(segment: &Segment<'_>, keyed: &impl BuildHasher) -> u64 {
     let tcp = &segment.tcp;
-    let timestamp = tcp.options().find_map(|option| match option {
-        TcpOption::Timestamps(value, echo) => Some((u64::from(value) << 32) | u64::from(echo)),
-        _ => None,
-    });
-    let mut head = [0; 8];
-    for (slot, byte) in head.iter_mut().zip(segment.payload) {
-        *slot = *byte;
-    }
+    let timestamps = tcp.timestamps();
+    let (value, echo) = timestamps.unwrap_or_default();
     let mut hasher = keyed.build_hasher();
-    ((u64::from(tcp.seq) << 32) | u64::from(tcp.ack)).hash(&mut hasher);
-    ((u64::from(segment.payload_len) << 32) | u64::from(segment.ip.id)).hash(&mut hasher);
-    ((u32::from(tcp.window) << 8) | u32::from(tcp.flags.0)).hash(&mut hasher);
-    timestamp.hash(&mut hasher);
-    u64::from_le_bytes(head).hash(&mut hasher);
+    hasher.write_u64((u64::from(tcp.seq) << 32) | u64::from(tcp.ack));
+    hasher.write_u64((u64::from(segment.payload_len) << 32) | u64::from(segment.ip.id));
+    let stamped = u64::from(timestamps.is_some());
+    hasher.write_u64((stamped << 32) | (u64::from(tcp.window) << 8) | u64::from(tcp.flags.0));
+    hasher.write_u64((u64::from(value) << 32) | u64::from(echo));
+    hasher.write_u64(head(segment.payload));
     hasher.finish().max(1)
+}
+
+/// The first eight bytes; zeros where there are fewer.
+#[inline]
+fn head(payload: &[u8]) -> u64 {
+    let head = payload.first_chunk().copied().unwrap_or_else(|| {
+        let mut head = [0; 8];
+        head.iter_mut().zip(payload).for_each(|(slot, byte)| *slot = *byte);
+        head
+    });
+    u64::from_le_bytes(head)
 }

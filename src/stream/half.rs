@@ -260,6 +260,12 @@ impl Half {
         self.waiting.bytes() > limits.out_of_order_bytes || self.waiting.len() > limits.out_of_order_segments
     }
 
+    /// Whether something was acknowledged and not delivered, or was so lately.
+    #[inline]
+    pub(super) fn may_have_hole(&self) -> bool {
+        self.acked > Some(self.next) || self.hole.is_some()
+    }
+
     /// End of what was acknowledged so long ago that what was not seen of it was not captured.
     pub(super) fn overdue(&mut self, time: i64, packets: u64) -> Option<u64> {
         let acked = self.acked_data();

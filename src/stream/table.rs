@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::hash::{BuildHasher, Hasher};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
@@ -41,18 +41,6 @@ pub struct Table<H> {
 /// Time, number of the connection, its place: the smallest comes first.
 type Queue = BinaryHeap<Reverse<(i64, u64, u32)>>;
 
-/// The two endpoints, packed to be hashed and compared fast: addresses, then both ports and the family.
-#[derive(Debug, Clone, Copy)]
-struct Tuple([u64; 5]);
-
-impl Hash for Tuple {
-    /// Word by word, which is faster than an array by its bytes.
-    #[inline]
-    fn hash<S: Hasher>(&self, state: &mut S) {
-        self.0.iter().for_each(|word| state.write_u64(*word));
-    }
-}
-
 /// Small, since each packet looks at one that is most likely not in the cache. The hash stands for its tuple: it is
 /// keyed, so that two tuples with the same one cannot be made, nor come by chance in any number of captures.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +53,7 @@ struct Entry {
 enum What {
     /// A connection that somebody listens to, by its place in the slots.
     Live(u32),
-    /// Not ours: only its tuple's next use matters.
+    /// Not ours, or over: only its tuple's next use matters.
     Tombstone {
         /// When it was last seen.
         time: i64,
@@ -74,6 +62,8 @@ enum What {
         file: u16,
         /// It was seen since it was last looked at.
         seen: bool,
+        /// It was ours, and is over.
+        over: bool,
     },
 }
 
@@ -112,24 +102,28 @@ impl<H: Handler> Table<H> {
         }
         let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
         let dst = SocketAddr::new(segment.ip.dst, segment.tcp.dst_port);
-        let (tuple, dir) = Tuple::of(src, dst);
-        let hash = self.hasher.hash_one(tuple);
+        let (hash, dir) = tuple(&self.hasher, src, dst);
         let syn = segment.tcp.flags.has(TcpFlags::SYN);
+        let linger = self.limits.linger;
         let found = self.index.find_mut(hash, |entry| entry.hash == hash);
         let (place, previous) = match found.map(|entry| &mut entry.what) {
-            Some(What::Tombstone { time, frame, file, seen })
-                if !syn || segment.tcp.flags.has(TcpFlags::ACK) =>
-            {
-                if segment.at.time >= *time {
-                    (*time, *frame, *file) = stamp(segment.at);
+            Some(What::Tombstone { time, frame, file, seen, over }) => {
+                let quiet = segment.at.time.saturating_sub(*time);
+                let anew = match *over {
+                    true => syn || quiet > linger,
+                    false => syn && !segment.tcp.flags.has(TcpFlags::ACK),
+                };
+                if !anew {
+                    if quiet >= 0 {
+                        (*time, *frame, *file) = stamp(segment.at);
+                    }
+                    *seen = true;
+                    return;
                 }
-                *seen = true;
-                return;
-            }
-            Some(What::Tombstone { time, frame, file, .. }) => {
                 let last = At { time: *time, file: u32::from(*file), frame: *frame };
+                let previous = Previous { last, ended: true, foreign: !*over };
                 self.forget(hash);
-                (None, Some(Previous { last, ended: true, foreign: true }))
+                (None, syn.then_some(previous))
             }
             Some(What::Live(place)) => {
                 let place = *place;
@@ -159,9 +153,8 @@ impl<H: Handler> Table<H> {
         if icmp.protocol != TCP {
             return false;
         }
-        let (tuple, dir) =
-            Tuple::of(SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
-        let hash = self.hasher.hash_one(tuple);
+        let (src, dst) = (SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
+        let (hash, dir) = tuple(&self.hasher, src, dst);
         let found = self.index.find(hash, |entry| entry.hash == hash);
         let Some(What::Live(place)) = found.map(|entry| entry.what) else { return false };
         match self.slots.get_mut(place) {
@@ -243,7 +236,7 @@ impl<H: Handler> Table<H> {
             return;
         }
         if connection.ended && !ended {
-            let due = segment.at.time.saturating_add(self.limits.linger);
+            let due = segment.at.time.saturating_add(connection.linger(&self.limits));
             self.ended.push(Reverse((due, connection.number, place)));
         }
         if self.held > self.limits.total_bytes {
@@ -257,13 +250,18 @@ impl<H: Handler> Table<H> {
         let Some(connection) = self.slots.get(place) else { return };
         self.held -= connection.held;
         self.state -= connection.state;
-        let hash = self.hash_of(connection);
+        let (hash, last) = (self.hash_of(connection), connection.last);
+        self.slots.remove(place);
+        self.entomb(hash, last, false);
+    }
+
+    /// A tombstone takes the place of a connection that is gone.
+    fn entomb(&mut self, hash: u64, last: At, over: bool) {
         if let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) {
-            let (time, frame, file) = stamp(connection.last);
-            entry.what = What::Tombstone { time, frame, file, seen: false };
+            let (time, frame, file) = stamp(last);
+            entry.what = What::Tombstone { time, frame, file, seen: false, over };
             self.buried.push_back(hash);
         }
-        self.slots.remove(place);
         // Tombstones whose tuples were used anew leave entries behind.
         let Self { index, buried, .. } = self;
         if buried.len() > 2 * index.len() + 64 {
@@ -276,7 +274,7 @@ impl<H: Handler> Table<H> {
     }
 
     fn hash_of(&self, connection: &Connection<H>) -> u64 {
-        self.hasher.hash_one(Tuple::of(connection.key.a, connection.key.b).0)
+        tuple(&self.hasher, connection.key.a, connection.key.b).0
     }
 
     fn forget(&mut self, hash: u64) {
@@ -323,26 +321,28 @@ impl<H: Handler> Table<H> {
             if !self.slots.holds(place, number) {
                 continue;
             }
-            let last = self.slots.get(place).map_or(due, |connection| connection.last.time);
-            let quiet_until = last.saturating_add(self.limits.linger);
+            let Some(connection) = self.slots.get(place) else { continue };
+            let last = connection.last;
+            let quiet_until = last.time.saturating_add(connection.linger(&self.limits));
             if quiet_until > self.now {
                 self.ended.push(Reverse((quiet_until, number, place)));
             } else {
-                self.close(place, false, closed);
+                let hash = self.let_go(place, false, closed);
+                self.entomb(hash, last, true);
             }
         }
     }
 
     /// Makes room: of what is not ours, else of all connections, the one that was silent longest goes.
     fn make_room(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        self.counts.evicted += u64::from(self.dig_up());
+        self.dig_up();
         if self.index.len() >= self.limits.connections {
             self.evict_idle(closed);
         }
     }
 
     /// Forgets the tombstone that was silent longest, as far as the order in which they were looked at tells.
-    fn dig_up(&mut self) -> bool {
+    fn dig_up(&mut self) {
         while let Some(hash) = self.buried.pop_front() {
             let found = self.index.find_mut(hash, |entry| entry.hash == hash);
             match found.map(|entry| &mut entry.what) {
@@ -350,15 +350,16 @@ impl<H: Handler> Table<H> {
                     *seen = false;
                     self.buried.push_back(hash);
                 }
-                Some(What::Tombstone { .. }) => {
+                Some(What::Tombstone { over, .. }) => {
+                    // What is over was handed out whole.
+                    self.counts.evicted += u64::from(!*over);
                     self.forget(hash);
-                    return true;
+                    return;
                 }
                 // Its tuple was used anew.
                 Some(What::Live(_)) | None => {}
             }
         }
-        false
     }
 
     /// Lets go of the connection that was silent longest; whether there was one.
@@ -380,10 +381,16 @@ impl<H: Handler> Table<H> {
     }
 
     fn close(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) {
-        let Some(connection) = self.slots.get_mut(place) else { return };
+        let hash = self.let_go(place, evicted, closed);
+        self.forget(hash);
+    }
+
+    /// Hands a connection out; the hash of its tuple, which the index still has.
+    fn let_go(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) -> u64 {
+        let Some(connection) = self.slots.get_mut(place) else { return 0 };
         self.held -= connection.held;
         self.state -= connection.state;
-        let (tuple, _) = Tuple::of(connection.key.a, connection.key.b);
+        let (hash, _) = tuple(&self.hasher, connection.key.a, connection.key.b);
         connection.flush();
         let handler = connection.handler.take().filter(|_| connection.interest != Interest::Nothing);
         let over = handler.map(|handler| Closed {
@@ -399,10 +406,10 @@ impl<H: Handler> Table<H> {
             handler,
         });
         self.slots.remove(place);
-        self.forget(self.hasher.hash_one(tuple));
         if let Some(over) = over {
             closed(over);
         }
+        hash
     }
 }
 
@@ -411,31 +418,28 @@ fn stamp(at: At) -> (i64, u64, u16) {
     (at.time, at.frame, u16::try_from(at.file).unwrap_or(u16::MAX))
 }
 
-impl Tuple {
-    /// Marks IPv6: an IPv4 address is not the IPv6 address that maps it.
-    const V6: u64 = 1 << 32;
-
-    /// The tuple of a packet from `src` to `dst`, and which of its directions that is.
-    #[inline]
-    fn of(src: SocketAddr, dst: SocketAddr) -> (Self, Dir) {
-        let ([src_high, src_low], [dst_high, dst_low]) = (words(src.ip()), words(dst.ip()));
-        let family = if src.is_ipv6() { Self::V6 } else { 0 };
-        let (src_port, dst_port) = (u64::from(src.port()), u64::from(dst.port()));
-        if (src_high, src_low, src_port) <= (dst_high, dst_low, dst_port) {
-            (Self([src_high, src_low, dst_high, dst_low, family | (src_port << 16) | dst_port]), Dir::A)
-        } else {
-            (Self([dst_high, dst_low, src_high, src_low, family | (dst_port << 16) | src_port]), Dir::B)
-        }
-    }
-}
-
+/// The keyed hash of the tuple of a packet from `src` to `dst`, and which of its directions that is. The two families
+/// hash different numbers of words: an IPv4 address is not the IPv6 address that maps it.
 #[inline]
-fn words(ip: IpAddr) -> [u64; 2] {
-    match ip {
-        IpAddr::V4(ip) => [0, u64::from(u32::from(ip))],
-        IpAddr::V6(ip) => {
-            let all = u128::from(ip);
-            [(all >> 64) as u64, all as u64]
-        }
+fn tuple(hasher: &DefaultHashBuilder, src: SocketAddr, dst: SocketAddr) -> (u64, Dir) {
+    if let (SocketAddr::V4(src), SocketAddr::V4(dst)) = (src, dst) {
+        let word = |end: SocketAddrV4| (u64::from(u32::from(*end.ip())) << 16) | u64::from(end.port());
+        let (src, dst) = (word(src), word(dst));
+        let (low, high, dir) = if src <= dst { (src, dst, Dir::A) } else { (dst, src, Dir::B) };
+        let mut state = hasher.build_hasher();
+        state.write_u64(low);
+        state.write_u64(high);
+        return (state.finish(), dir);
     }
+    let word = |end: SocketAddr| match end.ip() {
+        IpAddr::V4(ip) => (u128::from(u32::from(ip)), end.port()),
+        IpAddr::V6(ip) => (u128::from(ip), end.port()),
+    };
+    let (src, dst) = (word(src), word(dst));
+    let (low, high, dir) = if src <= dst { (src, dst, Dir::A) } else { (dst, src, Dir::B) };
+    let mut state = hasher.build_hasher();
+    state.write_u128(low.0);
+    state.write_u128(high.0);
+    state.write_u64((u64::from(low.1) << 16) | u64::from(high.1));
+    (state.finish(), dir)
 }

@@ -247,6 +247,11 @@ impl RecordReader {
         self.body_left -= now.len();
         match self.body {
             Body::Skip => {}
+            // Whole at once, as most are: no need to hold it.
+            Body::Whole if self.body_left == 0 && self.short.is_empty() => {
+                self.end_whole(now, sink);
+                return rest;
+            }
             Body::Whole => self.short.extend_from_slice(now),
             Body::Messages => self.push_messages(now, sink),
         }
@@ -263,11 +268,25 @@ impl RecordReader {
             self.step_over -= bytes.len() - rest.len();
             bytes = rest;
         }
-        self.held.extend_from_slice(bytes);
-        let [_, major, minor, ..] = self.header;
-        let record_version = ProtocolVersion(u16::from_be_bytes([major, minor]));
-        let held = std::mem::take(&mut self.held);
-        let mut rest = held.as_slice();
+        if self.held.is_empty() {
+            // What is whole needs not be held.
+            let consumed = self.read_messages(bytes, sink);
+            self.held.extend_from_slice(bytes.get(consumed..).unwrap_or_default());
+            return;
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(bytes);
+        let consumed = self.read_messages(&held, sink);
+        if consumed < held.len() {
+            held.drain(..consumed);
+            self.held = held;
+        }
+    }
+
+    /// Tells the messages that are whole; how many bytes they take.
+    fn read_messages(&mut self, bytes: &[u8], sink: &mut dyn FnMut(TlsEvent<'_>)) -> usize {
+        let record_version = self.record_version();
+        let mut rest = bytes;
         while let [kind, l2, l1, l0, body @ ..] = rest {
             let length = message_len([*l2, *l1, *l0]);
             if let Some((message, after)) = body.split_at_checked(length) {
@@ -282,29 +301,37 @@ impl RecordReader {
             }
             break;
         }
-        let consumed = held.len() - rest.len();
-        self.held = held;
-        self.held.drain(..consumed);
-        if self.held.is_empty() {
-            self.held = Vec::new();
-        }
+        bytes.len() - rest.len()
+    }
+
+    fn record_version(&self) -> ProtocolVersion {
+        let [_, major, minor, ..] = self.header;
+        ProtocolVersion(u16::from_be_bytes([major, minor]))
     }
 
     fn end_record(&mut self, sink: &mut dyn FnMut(TlsEvent<'_>)) {
+        if self.body == Body::Whole {
+            let short = std::mem::take(&mut self.short);
+            self.end_whole(&short, sink);
+        }
+        self.header_len = 0;
+    }
+
+    /// Ends a record whose body is all there.
+    fn end_whole(&mut self, body: &[u8], sink: &mut dyn FnMut(TlsEvent<'_>)) {
         let [kind, _, _, high, low] = self.header;
         let len = u16::from_be_bytes([high, low]);
         self.header_len = 0;
-        let whole = self.body == Body::Whole;
         match ContentType(kind) {
-            ContentType::ALERT if whole => self.end_alert(len, sink),
-            ContentType::HANDSHAKE if whole => self.end_encrypted_handshake(len, sink),
+            ContentType::ALERT => self.end_alert(body, len, sink),
+            ContentType::HANDSHAKE => self.end_encrypted_handshake(body, len, sink),
             _ => {}
         }
     }
 
     /// In clear an alert has two bytes; encrypted it has more (RFC 5246 6.2.3).
-    fn end_alert(&mut self, len: u16, sink: &mut dyn FnMut(TlsEvent<'_>)) {
-        match *std::mem::take(&mut self.short) {
+    fn end_alert(&mut self, body: &[u8], len: u16, sink: &mut dyn FnMut(TlsEvent<'_>)) {
+        match *body {
             [level, description] => {
                 let alert = Alert { level: AlertLevel(level), description: AlertDescription(description) };
                 sink(TlsEvent::Alert(alert));
@@ -317,15 +344,13 @@ impl RecordReader {
     /// After ChangeCipherSpec a handshake record is encrypted, except for the second hello of a TLS 1.3 handshake
     /// with a HelloRetryRequest, whose first flights end with a dummy ChangeCipherSpec (RFC 8446 D.4): its header
     /// fits its record exactly, which ciphertext does by chance twice in 2^32.
-    fn end_encrypted_handshake(&mut self, len: u16, sink: &mut dyn FnMut(TlsEvent<'_>)) {
-        let short = std::mem::take(&mut self.short);
-        let [_, major, minor, ..] = self.header;
-        match short.as_slice() {
+    fn end_encrypted_handshake(&mut self, body: &[u8], len: u16, sink: &mut dyn FnMut(TlsEvent<'_>)) {
+        match body {
             [kind @ (1 | 2), l2, l1, l0, body @ ..] if message_len([*l2, *l1, *l0]) == body.len() => {
                 sink(TlsEvent::Handshake {
                     kind: HandshakeType(*kind),
                     body,
-                    record_version: ProtocolVersion(u16::from_be_bytes([major, minor])),
+                    record_version: self.record_version(),
                 });
             }
             _ => sink(TlsEvent::EncryptedHandshake { len }),

@@ -4,6 +4,7 @@ mod flow;
 mod icmp;
 mod ip;
 mod link;
+mod plain;
 mod transport;
 
 use etherparse::{PacketBuilder, TcpOptionElement};
