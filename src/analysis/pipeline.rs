@@ -120,11 +120,7 @@ fn together(
 }
 
 /// Moves through the source; why it stopped before its end, if it did.
-fn read(
-    source: &mut dyn Source,
-    progress: &mut dyn FnMut(Progress),
-    take: &mut Take<'_>,
-) -> Option<Error> {
+fn read(source: &mut dyn Source, progress: &mut dyn FnMut(Progress), take: &mut Take<'_>) -> Option<Error> {
     let mut packets = 0_u64;
     loop {
         match source.run(STEP, take) {

@@ -33,9 +33,9 @@ pub struct ConnectionFacts {
     /// The transport.
     pub tcp: TcpFacts,
     /// TDS.
-    pub tds: TdsFacts,
+    pub tds: Box<TdsFacts>,
     /// TLS.
-    pub tls: TlsFacts,
+    pub tls: Box<TlsFacts>,
     /// The TLS handshake died between the client's key exchange and the first application data.
     pub died_in_key_exchange: bool,
     /// The capture's last packet comes this long after the connection's last one, in nanoseconds.

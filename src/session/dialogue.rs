@@ -9,9 +9,9 @@ use crate::tls::{HandshakeType, TlsEvent};
 #[derive(Debug, Default)]
 pub(super) struct Dialogue {
     /// TDS so far.
-    pub(super) facts: TdsFacts,
+    pub(super) facts: Box<TdsFacts>,
     /// TLS so far.
-    pub(super) tls: TlsFacts,
+    pub(super) tls: Box<TlsFacts>,
     /// The story's words for messages and records.
     pub(super) story: Story,
     /// Requests sent after the login, and the last one.

@@ -185,29 +185,33 @@ fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts, left: Option<Moment>) -
 fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) -> Ended {
     let by = |side| if side == Side::Client { EndedBy::Client } else { EndedBy::Server };
     let reset = tcp.resets.iter().find(|reset| !reset.ignored);
-    let mut candidates: Vec<(Moment, Ended)> = Vec::new();
+    let mut first: Option<(Moment, Ended)> = None;
+    let mut consider = |at: Moment, ended: Ended| {
+        if first.is_none_or(|(before, _)| at < before) {
+            first = Some((at, ended));
+        }
+    };
     if let Some((side, at)) = tcp.first_fin() {
         // The two may have been recorded in the wrong order.
         let recorded = tcp.client_fin.into_iter().chain(tcp.server_fin).min().unwrap_or(at);
-        candidates.push((recorded, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) }));
+        consider(recorded, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) });
     }
     if let Some(reset) = reset {
         let ended = Ended { by: by(reset.from), how: EndedHow::Reset, at: Some(reset.moment) };
-        candidates.push((reset.moment, ended));
+        consider(reset.moment, ended);
     }
     for (side, at) in [Side::Client, Side::Server].into_iter().zip(close_notifies) {
         if let Some(at) = at {
-            candidates.push((at, Ended { by: by(side), how: EndedHow::CloseNotify, at: Some(at) }));
+            consider(at, Ended { by: by(side), how: EndedHow::CloseNotify, at: Some(at) });
         }
     }
     if tcp.syn_ack.is_none()
         && let Some(icmp) = tcp.icmp.iter().find(|icmp| icmp.unreachable)
     {
         let ended = Ended { by: EndedBy::Network, how: EndedHow::Icmp, at: Some(icmp.moment) };
-        candidates.push((icmp.moment, ended));
+        consider(icmp.moment, ended);
     }
-    candidates.sort_by_key(|(at, _)| *at);
-    let first = candidates.first().map(|(_, ended)| *ended);
+    let first = first.map(|(_, ended)| ended);
     let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
     match (fatal, first) {
         (Some(alert), Some(end))

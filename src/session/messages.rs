@@ -57,7 +57,7 @@ impl Dialogue {
         let prelogin = Prelogin::parse(payload, false);
         self.note_malformed(prelogin.malformed.filter(|_| !cut).map(|what| ("PRELOGIN", what)));
         if self.facts.prelogin.is_none() {
-            self.facts.prelogin = Some(prelogin_facts(&prelogin, at));
+            self.facts.prelogin = Some(prelogin_facts(prelogin, at));
             self.negotiate();
             if let Some((spoken, words)) = self.early_words.take()
                 && self.other_service(&words, spoken)
@@ -77,7 +77,7 @@ impl Dialogue {
         self.story.push(Side::Server, "PR", at);
         let response = Prelogin::parse(payload, true);
         self.note_malformed(response.malformed.filter(|_| !cut).map(|what| ("PRELOGIN response", what)));
-        self.facts.response = Some(prelogin_facts(&response, at));
+        self.facts.response = Some(prelogin_facts(response, at));
         self.negotiate();
     }
 
@@ -251,17 +251,17 @@ pub(super) fn service_name(bytes: &[u8]) -> &'static str {
     }
 }
 
-fn prelogin_facts(prelogin: &Prelogin, at: Moment) -> PreloginFacts {
+fn prelogin_facts(prelogin: Prelogin, at: Moment) -> PreloginFacts {
     PreloginFacts {
         moment: at,
         version: prelogin.version,
         encryption: prelogin.encryption.map(|setting| EncryptionSetting(setting.0)),
-        instance: prelogin.instance.clone().filter(|name| !name.is_empty()),
+        instance: prelogin.instance.filter(|name| !name.is_empty()),
         mars: prelogin.mars,
         client_connection_id: prelogin.client_connection_id.map(Guid),
         activity_id: prelogin.activity_id.map(Guid),
         fed_auth_required: prelogin.fed_auth_required,
-        tokens: prelogin.tokens.clone(),
+        tokens: prelogin.tokens,
     }
 }
 

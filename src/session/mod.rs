@@ -20,7 +20,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::facts::{At, ConnectionFacts, Moment, Orientation, Side, Time};
+use crate::facts::{At, ConnectionFacts, Moment, Orientation, Side, TdsFacts, Time, TlsFacts};
 use crate::stream::{Closed, Dir, Event, Handler, Interest, Key, Signal};
 
 use dialogue::Dialogue;
@@ -85,8 +85,8 @@ impl Session {
     /// What the connection showed, once it is over; `now` is the capture's time. `None` when nothing tells
     /// which end is the client, so that there is nothing to say of it.
     #[must_use]
-    pub fn finish(closed: Closed<Self>, now: Time) -> Option<Box<ConnectionFacts>> {
-        let mut session = closed.handler;
+    pub fn finish(mut closed: Closed<Self>, now: Time) -> Option<Box<ConnectionFacts>> {
+        let session = &mut closed.handler;
         if session.client.is_none() {
             session.orient_by_port();
         }
@@ -193,7 +193,9 @@ impl Handler for Session {
     fn state_bytes(&self) -> usize {
         /// What the facts of a dialogue point to, about: strings, lists, the story.
         const POINTED_TO: usize = 1 << 10;
-        self.live.as_ref().map_or(0, |_| size_of::<Live>() + POINTED_TO)
+        const DIALOGUE: usize =
+            size_of::<Live>() + size_of::<TdsFacts>() + size_of::<TlsFacts>() + POINTED_TO;
+        self.live.as_ref().map_or(0, |_| DIALOGUE)
     }
 }
 

@@ -392,23 +392,23 @@ impl<H: Handler> Table<H> {
         self.state -= connection.state;
         let (hash, _) = tuple(&self.hasher, connection.key.a, connection.key.b);
         connection.flush();
-        let handler = connection.handler.take().filter(|_| connection.interest != Interest::Nothing);
-        let over = handler.map(|handler| Closed {
-            number: connection.number,
-            key: connection.key,
-            initiator: connection.initiator,
-            first: connection.first,
-            last: connection.last,
-            halves: connection.summaries(),
-            previous: connection.previous,
-            woke: connection.woke,
-            evicted,
-            handler,
-        });
-        self.slots.remove(place);
-        if let Some(over) = over {
-            closed(over);
+        if connection.interest != Interest::Nothing
+            && let Some(handler) = connection.handler.take()
+        {
+            closed(Closed {
+                number: connection.number,
+                key: connection.key,
+                initiator: connection.initiator,
+                first: connection.first,
+                last: connection.last,
+                halves: connection.summaries(),
+                previous: connection.previous,
+                woke: connection.woke,
+                evicted,
+                handler,
+            });
         }
+        self.slots.remove(place);
         hash
     }
 }

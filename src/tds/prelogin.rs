@@ -62,14 +62,16 @@ impl std::fmt::Display for ProductBuild {
 
 as_text!(ProductBuild, "product build, such as 16.0.1000.6");
 
-/// Options read of one message: there are eight kinds.
+/// Kinds of options (MS-TDS 2.2.6.5).
+const KINDS: usize = 8;
+/// Options read of one message.
 const OPTIONS: usize = 64;
 
 impl Prelogin {
     /// Reads the payload of a PRELOGIN message (without packet headers).
     #[must_use]
     pub fn parse(payload: &[u8], from_server: bool) -> Self {
-        let mut prelogin = Self::default();
+        let mut prelogin = Self { tokens: Vec::with_capacity(KINDS), ..Self::default() };
         let mut rest = payload;
         loop {
             let (kind, after) = match rest {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::offers::{ECDHE_GCM, OFF, build, good_certificate, modern};
 use crate::facts::{
     AlertFact, At, ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, IcmpFact, Moment, Offer, Orientation,
-    Owed, Owing, Phase, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
+    Owed, Owing, Phase, ResetFact, Side, TcpFacts, Time, Turn,
 };
 use crate::tls::{
     AlertDescription, AlertLevel, CertificateInfo, NamedGroup, ProtocolVersion, SignatureScheme,
@@ -54,8 +54,8 @@ impl Connection {
             owed: None,
             story: ">S".to_owned(),
             tcp: TcpFacts::default(),
-            tds: TdsFacts::default(),
-            tls: TlsFacts::default(),
+            tds: Box::default(),
+            tls: Box::default(),
             died_in_key_exchange: false,
             silence_after: 0,
             evicted: false,
