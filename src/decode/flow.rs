@@ -11,6 +11,8 @@ pub struct Flow(pub u64);
 
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
+/// Length of an Ethernet header, an IPv4 header without options and two ports.
+const PLAIN: usize = 14 + 20 + 4;
 /// EtherTypes (IANA).
 const IPV4: [u8; 2] = [0x08, 0x00];
 const IPV6: [u8; 2] = [0x86, 0xDD];
@@ -35,6 +37,11 @@ impl Flow {
         if packet.link != LinkType::ETHERNET {
             return None;
         }
+        if let Some(head) = packet.bytes.first_chunk::<PLAIN>()
+            && let Some(flow) = plain(head)
+        {
+            return Some(flow);
+        }
         match packet.bytes.get(12..)?.split_first_chunk::<2>()? {
             (&IPV4, ip) => v4(ip),
             (&IPV6, ip) => v6(ip),
@@ -46,6 +53,47 @@ impl Flow {
         let mixed = one.wrapping_add(other).wrapping_mul(GOLDEN);
         Self(mixed ^ (mixed >> 32))
     }
+}
+
+/// The flow of a segment in IPv4 without options, as nearly all are.
+#[inline]
+fn plain(head: &[u8; PLAIN]) -> Option<Flow> {
+    let [
+        ..,
+        k0,
+        k1,
+        first,
+        _,
+        _,
+        _,
+        _,
+        _,
+        f0,
+        f1,
+        _,
+        protocol,
+        _,
+        _,
+        s0,
+        s1,
+        s2,
+        s3,
+        d0,
+        d1,
+        d2,
+        d3,
+        p0,
+        p1,
+        r0,
+        r1,
+    ] = *head;
+    let later = f0 & 0x1F != 0 || f1 != 0;
+    if [k0, k1] != IPV4 || first != 0x45 || protocol != TCP || later {
+        return None;
+    }
+    let src = end(u64::from(u32::from_be_bytes([s0, s1, s2, s3])), u16::from_be_bytes([p0, p1]));
+    let dst = end(u64::from(u32::from_be_bytes([d0, d1, d2, d3])), u16::from_be_bytes([r0, r1]));
+    Some(Flow::of(src, dst))
 }
 
 #[inline]

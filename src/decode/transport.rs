@@ -88,13 +88,16 @@ fn checksum_fits(datagram: &Datagram<'_>) -> bool {
     total == 0xFFFF
 }
 
+/// The sum of 16-bit words; those of 32 bits are the same number of ones' complement, as 2^16 counts for 1.
 fn sum(bytes: &[u8]) -> u64 {
-    let pairs = bytes.chunks(2).map(|pair| match *pair {
+    let (words, rest) = bytes.as_chunks::<4>();
+    let all: u64 = words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum();
+    let pairs = rest.chunks(2).map(|pair| match *pair {
         [high, low] => u64::from(u16::from_be_bytes([high, low])),
         [high] => u64::from(high) << 8,
         _ => 0,
     });
-    pairs.sum()
+    all + pairs.sum::<u64>()
 }
 
 fn read_udp<'a>(datagram: &Datagram<'a>, at: At) -> Decoded<'a> {

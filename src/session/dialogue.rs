@@ -22,8 +22,8 @@ pub(super) struct Dialogue {
     pub(super) turns_taken: u64,
     /// TCP segments since the ClientHello began.
     pub(super) hello_segments: u32,
-    /// Session id of the ClientHello, to know a resumption.
-    pub(super) session_id: Vec<u8>,
+    /// Session id of the ClientHello, to know a resumption: its length, then its bytes.
+    pub(super) session_id: (u8, [u8; 32]),
     /// A clear TDS version granted or asked for, for reading tokens.
     pub(super) tds_version: crate::tds::TdsVersion,
     /// The server's first words when it spoke before the client did, which a SQL Server never does.

@@ -107,8 +107,9 @@ impl Dialogue {
             return; // a renegotiation, or a second connection's bytes: the first handshake is what counts
         }
         self.note_malformed_hello("ClientHello", hello.malformed);
-        self.session_id.clear();
-        self.session_id.extend_from_slice(session_id);
+        let (sent, bytes) = &mut self.session_id;
+        *sent = u8::try_from(session_id.len()).unwrap_or_default();
+        bytes.iter_mut().zip(session_id).for_each(|(slot, byte)| *slot = *byte);
         self.tls.client = Some(ClientHelloFacts {
             moment: at,
             offer: Arc::clone(&hello.offer),
@@ -135,7 +136,9 @@ impl Dialogue {
             return;
         }
         self.note_malformed_hello("ServerHello", hello.malformed);
-        let echoed = !hello.session_id.is_empty() && hello.session_id == self.session_id;
+        let (sent, bytes) = &self.session_id;
+        let sent = bytes.get(..usize::from(*sent)).unwrap_or_default();
+        let echoed = !hello.session_id.is_empty() && hello.session_id == sent;
         self.tls.resumed =
             if hello.version == ProtocolVersion::TLS13 { hello.pre_shared_key } else { echoed };
         self.tls.server = Some(ServerHelloFacts {

@@ -105,18 +105,31 @@ impl From<&ClientHello> for KnownHello {
 #[derive(Debug)]
 struct Memo<V> {
     known: HashMap<Box<[u8]>, V>,
+    /// The last one that was asked for: most often it is asked for again.
+    last: Option<(Box<[u8]>, V)>,
     /// Room for a key, kept from one use to the next.
     key: Vec<u8>,
 }
 
 impl<V> Default for Memo<V> {
     fn default() -> Self {
-        Self { known: HashMap::new(), key: Vec::new() }
+        Self { known: HashMap::new(), last: None, key: Vec::new() }
     }
 }
 
 impl<V: Clone> Memo<V> {
     fn get(&mut self, key: &[u8], work_out: impl FnOnce() -> V) -> V {
+        if let Some((last, value)) = &self.last
+            && **last == *key
+        {
+            return value.clone();
+        }
+        let value = self.look_up(key, work_out);
+        self.last = Some((key.into(), value.clone()));
+        value
+    }
+
+    fn look_up(&mut self, key: &[u8], work_out: impl FnOnce() -> V) -> V {
         if let Some(value) = self.known.get(key) {
             return value.clone();
         }

@@ -62,29 +62,52 @@ impl Story {
     /// One line out of the transport's and the dialogue's stories, merged by frame.
     pub(super) fn merge(transport: &Self, dialogue: &Self) -> String {
         let stories = [dialogue, transport];
-        let words = || stories.iter().flat_map(|story| story.head.iter().chain(&story.tail));
-        let mut words: Vec<Word> = {
-            let mut all = Vec::with_capacity(words().count());
-            all.extend(words().copied());
-            all
-        };
-        words.sort_by_key(|word| word.at);
         let cut = stories.iter().filter(|story| story.skipped > 0);
         let resumed = cut.filter_map(|story| story.tail.front()).map(|word| word.at).min();
-        // Most words have two letters, their arrow and a space.
-        let mut text = String::with_capacity(5 * words.len());
-        let mut before = true;
-        for word in &words {
-            if before && resumed.is_some_and(|at| word.at >= at) {
-                text.push_str(if text.is_empty() { "..." } else { " ..." });
-                before = false;
+        let mut line = Line {
+            text: String::with_capacity(5 * (dialogue.words().count() + transport.words().count())),
+            resumed,
+        };
+        if stories.iter().all(|story| story.words().is_sorted_by_key(|word| word.at)) {
+            let mut rest = transport.words().peekable();
+            for word in dialogue.words() {
+                while let Some(earlier) = rest.next_if(|other| other.at < word.at) {
+                    line.add(earlier);
+                }
+                line.add(word);
             }
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            word.write(&mut text);
+            rest.for_each(|word| line.add(word));
+        } else {
+            let mut words: Vec<&Word> = stories.iter().flat_map(|story| story.words()).collect();
+            words.sort_by_key(|word| word.at);
+            words.into_iter().for_each(|word| line.add(word));
         }
-        text
+        line.text
+    }
+
+    fn words(&self) -> impl Iterator<Item = &Word> {
+        self.head.iter().chain(&self.tail)
+    }
+}
+
+/// A line of words as it is written.
+struct Line {
+    // Most words have two letters, their arrow and a space.
+    text: String,
+    /// Where words go on behind those that were not kept.
+    resumed: Option<Order>,
+}
+
+impl Line {
+    fn add(&mut self, word: &Word) {
+        if self.resumed.is_some_and(|at| word.at >= at) {
+            self.text.push_str(if self.text.is_empty() { "..." } else { " ..." });
+            self.resumed = None;
+        }
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        word.write(&mut self.text);
     }
 }
 

@@ -161,7 +161,9 @@ impl<H: Handler> Connection<H> {
         if silence >= IDLE && !reset {
             self.woke = Some(Woke { silence, at: segment.at, dir });
         }
-        self.last = self.last.max(segment.at);
+        if segment.at.time > self.last.time || segment.at > self.last {
+            self.last = segment.at;
+        }
 
         if flags.has(TcpFlags::SYN) {
             self.syn(dir, segment);

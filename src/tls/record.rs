@@ -194,11 +194,20 @@ impl RecordReader {
     }
 
     fn push_header<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(TlsEvent<'_>)) -> &'a [u8] {
-        let (now, rest) = bytes.split_at_checked(HEADER - self.header_len).unwrap_or((bytes, &[]));
-        for (slot, byte) in self.header.iter_mut().skip(self.header_len).zip(now) {
-            *slot = *byte;
-        }
-        self.header_len += now.len();
+        let rest = match bytes.split_first_chunk::<HEADER>() {
+            Some((header, rest)) if self.header_len == 0 => {
+                (self.header, self.header_len) = (*header, HEADER);
+                rest
+            }
+            _ => {
+                let (now, rest) = bytes.split_at_checked(HEADER - self.header_len).unwrap_or((bytes, &[]));
+                for (slot, byte) in self.header.iter_mut().skip(self.header_len).zip(now) {
+                    *slot = *byte;
+                }
+                self.header_len += now.len();
+                rest
+            }
+        };
         if !starts_like_record(self.header.get(..self.header_len).unwrap_or_default()) {
             sink(TlsEvent::Malformed(Malformed { what: "record header", at: 0 }));
             self.die();
