@@ -12,6 +12,10 @@ use super::slots::Slots;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
+/// Segments, and nanoseconds, after which connections whose time has come are let go, many at once: the code that a
+/// connection runs through at its end is then fetched once for all of them.
+const LOOK_SEGMENTS: u32 = 512;
+const LOOK_TIME: i64 = 2_000_000_000;
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
 
@@ -36,6 +40,8 @@ pub struct Table<H> {
     state: usize,
     counts: TableCounts,
     now: i64,
+    /// Segments since ended connections were looked at.
+    unlooked: u32,
 }
 
 /// Time, number of the connection, its place: the smallest comes first.
@@ -83,6 +89,7 @@ impl<H: Handler> Table<H> {
             state: 0,
             counts: TableCounts::default(),
             now: i64::MIN,
+            unlooked: 0,
         }
     }
 
@@ -96,8 +103,11 @@ impl<H: Handler> Table<H> {
         make: &mut dyn FnMut(u64, &Key) -> H,
         closed: &mut dyn FnMut(Closed<H>),
     ) {
-        if segment.at.time > self.now {
-            self.now = segment.at.time;
+        self.now = self.now.max(segment.at.time);
+        self.unlooked += 1;
+        let overdue = self.now.saturating_sub(LOOK_TIME);
+        if self.unlooked >= LOOK_SEGMENTS || self.ended.peek().is_some_and(|Reverse((due, ..))| *due <= overdue) {
+            self.unlooked = 0;
             self.expire(closed);
         }
         let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
