@@ -8,14 +8,16 @@ use std::sync::Arc;
 use super::browser::Browser;
 use super::calls::Calls;
 use super::evictions::Evictions;
-use super::fold::{Folder, Opinion};
+use super::fold::Folder;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
 use super::load::{learn_load, merge_load};
+use super::opinion::Opinion;
 use super::scan::Scans;
 use super::taken_at::Votes;
 use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
+use crate::rules::Case;
 use crate::session::KnownPorts;
 use crate::tls::{CertificateInfo, Fingerprint};
 
@@ -241,19 +243,25 @@ impl Collector {
         }
     }
 
-    /// What the rules say of a connection, by what is known of its server: nothing, when that is one too many.
-    pub(super) fn opinion(&self, connection: &ConnectionFacts) -> Opinion {
+    /// Asks about a connection next to what is known of its server: nothing, when that is one too many.
+    pub(super) fn about<T>(&self, connection: &ConnectionFacts, ask: impl FnOnce(&Case<'_>) -> T) -> T {
+        let policies = &self.settings.policies;
         match self.servers.get(&connection.server) {
-            Some(server) => Opinion::of(connection, server, &self.settings),
-            None => Opinion::of(connection, &unknown_server(connection.server), &self.settings),
+            Some(server) => ask(&Case { connection, server, policies, brief: false }),
+            None => {
+                let server = &unknown_server(connection.server);
+                ask(&Case { connection, server, policies, brief: false })
+            }
         }
     }
 
     /// There is no room to hold it: it is judged with what is known by now, counted, and let go.
     fn judge_early(&mut self, connection: &ConnectionFacts) {
         self.totals.judged_early += 1;
-        let opinion = self.opinion(connection);
-        let ruling = self.folded.take(opinion, connection, &self.settings, self.first);
+        let mut folded = std::mem::take(&mut self.folded);
+        let ruling =
+            self.about(connection, |case| folded.take(Opinion::of(case), case, &self.settings, self.first));
+        self.folded = folded;
         let wanted = self.settings.filter.wants(connection, self.first.unwrap_or_default());
         self.totals.selected += u64::from(wanted);
         if ruling.is_some() {
@@ -270,8 +278,9 @@ impl Collector {
         self.folded.successes.note(&connection);
         if let Some(server) = self.servers.get_mut(&connection.server) {
             count_login(&mut server.logins, &connection, false);
-            let opinion = Opinion::of_healthy(&connection, server, &self.settings);
-            self.folded.take(opinion, &connection, &self.settings, self.first);
+            let policies = &self.settings.policies;
+            let case = Case { connection: &connection, server, policies, brief: false };
+            self.folded.take(Opinion::of_healthy(&case), &case, &self.settings, self.first);
         }
         let kept = self.healthy_kept.entry(connection.server).or_default();
         let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());

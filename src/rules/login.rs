@@ -124,44 +124,47 @@ fn answer_after_sspi(connection: &ConnectionFacts) -> Option<&Turn> {
 }
 
 fn check_failed(case: &Case<'_>) -> Option<Verdict> {
-    let connection = case.connection;
-    readable_refusal(connection).or_else(|| encrypted_refusal(connection))
+    readable_refusal(case).or_else(|| encrypted_refusal(case))
 }
 
-fn readable_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
+fn readable_refusal(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
     let tds = &connection.tds;
     let error = tds.errors.first()?;
     let before_login = tds.login_ack.is_none() && tds.logged_in.is_none();
     if !before_login || tds.login.is_none() {
         return None;
     }
-    let meaning = login_error(error.number);
-    let detail = format!(
-        "SQL Server refused the login with error {}, state {}{}: {}.",
-        error.number,
-        error.state,
-        meaning.map_or_else(String::new, |(meaning, _)| format!(" ({meaning})")),
-        error.text.trim().trim_end_matches('.')
-    );
-    let verdict = Verdict::new(Confidence::Certain, detail)
-        .application(format!("error {} as the server sent it", error.number))
-        .evidence(login_line(connection))
-        .evidence(Evidence::new(
-            error.moment,
-            "server",
-            format!("ERROR {}, class {}", error.number, error.class),
-        ))
-        .rules_out("login-closed-by-server", "the server answered the login", Some(error.moment));
-    let verdict = match meaning {
-        Some((_, remedy)) => verdict.step(remedy),
-        None => {
-            verdict.step("Look the number up in sys.messages and in the server's error log of that second.")
+    let gist = Verdict::of(Confidence::Certain).group(format!("{} {}", error.number, error.state));
+    Some(case.tell(gist, |verdict| {
+        let meaning = login_error(error.number);
+        let detail = format!(
+            "SQL Server refused the login with error {}, state {}{}: {}.",
+            error.number,
+            error.state,
+            meaning.map_or_else(String::new, |(meaning, _)| format!(" ({meaning})")),
+            error.text.trim().trim_end_matches('.')
+        );
+        let verdict = verdict
+            .detail(detail)
+            .application(format!("error {} as the server sent it", error.number))
+            .evidence(login_line(connection))
+            .evidence(Evidence::new(
+                error.moment,
+                "server",
+                format!("ERROR {}, class {}", error.number, error.class),
+            ))
+            .rules_out("login-closed-by-server", "the server answered the login", Some(error.moment));
+        match meaning {
+            Some((_, remedy)) => verdict.step(remedy),
+            None => verdict
+                .step("Look the number up in sys.messages and in the server's error log of that second."),
         }
-    };
-    Some(verdict.group(format!("{} {}", error.number, error.state)))
+    }))
 }
 
-fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
+fn encrypted_refusal(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
     let challenge = encrypted_answer(connection)?;
     let after_sspi = answer_after_sspi(connection);
     let answer = after_sspi.unwrap_or(challenge);
@@ -181,13 +184,15 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
         return None;
     }
     let confidence = if exchanged { Confidence::Possible } else { Confidence::Likely };
-    let detail = format!(
-        "The login was sent encrypted, the server answered with {} bytes, and the connection ended: the shape of a \
-         refusal (an acceptance is longer, and the client goes on). The error number is encrypted.",
-        answer.bytes
-    );
-    Some(
-        Verdict::new(confidence, detail)
+    let gist = Verdict::of(confidence).group(format!("encrypted {}", answer.bytes));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The login was sent encrypted, the server answered with {} bytes, and the connection ended: the shape of a \
+             refusal (an acceptance is longer, and the client goes on). The error number is encrypted.",
+            answer.bytes
+        );
+        verdict
+            .detail(detail)
             .application("18456 \"Login failed for user\", 4060 \"Cannot open database\" or another error of its family")
             .evidence(login_line(connection))
             .evidence(Evidence::new(answer.last, "server", format!("answer of {} bytes, encrypted", answer.bytes)))
@@ -197,8 +202,7 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
                 "Read the SQL Server error log at {}: 18456 stands there with the state that says why (5 no such login, 8 wrong password, 38 database).",
                 phrase::second(answer.last.time)
             ))
-            .group(format!("encrypted {}", answer.bytes)),
-    )
+    }))
 }
 
 fn login_message(login: &LoginFacts) -> &'static str {
