@@ -29,9 +29,10 @@ pub(super) fn judge(
     announce(&mut collector);
     let mut connections = take_connections(&mut collector);
     settle_servers(&mut collector, &captures);
-    collector.calls.settle();
-    for connection in &mut connections {
-        collector.calls.follow(connection);
+    let mut routed = connections.iter_mut().filter(|connection| connection.tds.routing.is_some()).peekable();
+    if routed.peek().is_some() {
+        collector.calls.settle();
+        routed.for_each(|connection| collector.calls.follow(connection));
     }
     connections.sort_by_key(|connection| connection.id);
 
