@@ -292,9 +292,9 @@ impl Collector {
             return;
         }
         self.totals.selected += 1;
-        let kept = self.healthy_kept.entry(connection.server).or_default();
-        if self.settings.all_connections || *kept < self.settings.healthy_exemplars {
-            *kept += 1;
+        let kept = self.healthy_kept.get(&connection.server).copied().unwrap_or_default();
+        if self.settings.all_connections || kept < self.settings.healthy_exemplars {
+            self.healthy_kept.insert(connection.server, kept + 1);
             self.share(&mut connection);
             self.healthy.push(connection);
         }
@@ -304,7 +304,12 @@ impl Collector {
     fn note_where(&mut self, connection: &ConnectionFacts) {
         let (files, servers) = &mut self.taken_at;
         let votes = Votes::of(connection);
-        files.entry(connection.first.at.file).or_default().merge(&votes);
+        match files.get_mut(&connection.first.at.file) {
+            Some(known) => known.merge(&votes),
+            None => {
+                files.insert(connection.first.at.file, votes);
+            }
+        }
         if let Some(known) = servers.get_mut(&connection.server) {
             known.merge(&votes);
         } else if servers.len() < self.settings.max_servers {

@@ -1,5 +1,6 @@
 //! Folds equal verdicts into findings.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
@@ -10,8 +11,7 @@ use super::opinion::{Opinion, Said, Sort};
 use super::successes::Successes;
 use crate::facts::{ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
-    Alike, CaptureCase, Case, Check, Clients, Confidence, Finding, Note, RULES, Rule, Ruling, ServerCase,
-    Severity, Verdict,
+    CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rule, Ruling, ServerCase, Severity, Verdict,
 };
 
 /// Client addresses named by a finding.
@@ -146,28 +146,43 @@ impl Folder {
 
     /// The findings: errors first, then the most frequent, then the earliest.
     pub(super) fn findings(self) -> Vec<Finding> {
-        let folded = self.groups.into_iter().filter_map(|(sort, group)| {
-            let rule = RULES.get(sort.rule)?;
-            Some((sort.rule, Some((sort.confidence, sort.alike)), group.into_finding(rule, sort.server)))
-        });
-        let noted = self.notes.into_iter().filter_map(|(index, note)| {
-            let rule = RULES.get(index)?;
-            Some((index, None, note_finding(rule, note)))
-        });
-        let mut findings: Vec<(usize, Option<(Confidence, Alike)>, Finding)> = folded.chain(noted).collect();
-        findings.sort_by(|(a_rule, a_sort, a), (b_rule, b_sort, b)| {
-            let words = |sort: &Option<(Confidence, Alike)>| {
-                sort.as_ref().map(|(confidence, alike)| (*confidence, alike.to_string()))
-            };
-            b.severity
-                .cmp(&a.severity)
-                .then(b.count.cmp(&a.count))
-                .then(a.first.cmp(&b.first))
-                .then(a_rule.cmp(b_rule))
-                .then(a.server.cmp(&b.server))
-                .then_with(|| words(a_sort).cmp(&words(b_sort)))
-        });
-        findings.into_iter().map(|(_, _, finding)| finding).collect()
+        let mut findings: Vec<Ranked> = Vec::new();
+        for (sort, group) in self.groups {
+            if let Some(rule) = RULES.get(sort.rule) {
+                let finding = group.into_finding(rule, sort.server);
+                findings.push(Ranked { rule: sort.rule, sort: Some(sort), finding });
+            }
+        }
+        for (index, note) in self.notes {
+            if let Some(rule) = RULES.get(index) {
+                findings.push(Ranked { rule: index, sort: None, finding: note_finding(rule, note) });
+            }
+        }
+        findings.sort_by(Ranked::compare);
+        findings.into_iter().map(|ranked| ranked.finding).collect()
+    }
+}
+
+/// A finding with what decides its place.
+struct Ranked {
+    rule: usize,
+    /// What it was folded by, if it is of connections.
+    sort: Option<Sort>,
+    finding: Finding,
+}
+
+impl Ranked {
+    fn compare(&self, other: &Self) -> Ordering {
+        let [a, b] = [&self.finding, &other.finding];
+        let words =
+            |ranked: &Self| ranked.sort.as_ref().map(|sort| (sort.confidence, sort.alike.to_string()));
+        b.severity
+            .cmp(&a.severity)
+            .then(b.count.cmp(&a.count))
+            .then(a.first.cmp(&b.first))
+            .then(self.rule.cmp(&other.rule))
+            .then(a.server.cmp(&b.server))
+            .then_with(|| words(self).cmp(&words(other)))
     }
 }
 

@@ -247,25 +247,24 @@ fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
         "after the TLS handshake, before the login"
     };
     let unfinished = connection.tls.client_finished.is_none() && connection.tls.client.is_some();
-    let mut verdict = Verdict::new(
-        if unfinished { Confidence::Likely } else { phrase::closer(case) },
-        format!("The server {} {when}.", phrase::ended_how(connection)),
-    )
-    .application(LOGIN_10054)
-    .evidence(login_line(connection))
-    .evidence(phrase::ending(connection, login.or(connection.tls.client_finished)));
-    if unfinished {
-        verdict = verdict.candidate(
-            "handshake-closed-by-client",
-            "the client never sent its TLS Finished, and its login came instead",
-        );
-    }
-    Some(
+    let gist = Verdict::of(if unfinished { Confidence::Likely } else { phrase::closer(case) })
+        .group(format!("{when} {:?}", connection.ended.how));
+    Some(case.tell(gist, |verdict| {
+        let mut verdict = verdict
+            .detail(format!("The server {} {when}.", phrase::ended_how(connection)))
+            .application(LOGIN_10054)
+            .evidence(login_line(connection))
+            .evidence(phrase::ending(connection, login.or(connection.tls.client_finished)));
+        if unfinished {
+            verdict = verdict.candidate(
+                "handshake-closed-by-client",
+                "the client never sent its TLS Finished, and its login came instead",
+            );
+        }
         verdict
             .step("Read the SQL Server error log of that second: 17830 splits the login by step; 17832, 17835, 17836 name what was wrong with it.")
             .step("Look for a logon trigger, a resource limit (17809), or a restart at that time.")
-            .group(format!("{when} {:?}", connection.ended.how)),
-    )
+    }))
 }
 
 fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
@@ -309,31 +308,32 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     if !phrase::all_heard(connection, since) {
         return None;
     }
-    let detail = format!(
-        "The client {} after {after}; the server owed it nothing, or had no time to answer.",
-        phrase::ended_how(connection)
-    );
-    let mut verdict = Verdict::new(Confidence::Likely, detail)
-        .evidence(since.map(|at| Evidence::new(at, who, line)))
-        .evidence(phrase::ending(connection, since));
-    if connection.phase == Phase::PreloginAnswered {
-        verdict = verdict.candidate(
-            "no-common-tls-version",
-            "a client whose own policy leaves it no TLS version gives up before ClientHello",
+    let gist = Verdict::of(Confidence::Likely).group(format!("{after} {:?}", connection.ended.how));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The client {} after {after}; the server owed it nothing, or had no time to answer.",
+            phrase::ended_how(connection)
         );
-    }
-    if connection.phase == Phase::HandshakeDone {
-        verdict = verdict.candidate(
-            "certificate-rejected-by-client",
-            "some clients check the certificate only when the handshake is done",
-        );
-    }
-    Some(
+        let mut verdict = verdict
+            .detail(detail)
+            .evidence(since.map(|at| Evidence::new(at, who, line)))
+            .evidence(phrase::ending(connection, since));
+        if connection.phase == Phase::PreloginAnswered {
+            verdict = verdict.candidate(
+                "no-common-tls-version",
+                "a client whose own policy leaves it no TLS version gives up before ClientHello",
+            );
+        }
+        if connection.phase == Phase::HandshakeDone {
+            verdict = verdict.candidate(
+                "certificate-rejected-by-client",
+                "some clients check the certificate only when the handshake is done",
+            );
+        }
         verdict
             .step("Read what the application logged at that second, and whether it was stopped.")
             .step("Compare the time since the first SYN with its login timeout: name lookup and SSPI may have used it up.")
-            .group(format!("{after} {:?}", connection.ended.how)),
-    )
+    }))
 }
 
 /// A TLS tool on the port (a scanner, openssl s_client): it completes a handshake and sends nothing, or less
@@ -369,21 +369,26 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
     let waiting = if owed.is_some() { " while a request waited for its answer" } else { "" };
     let error = tds.errors.last();
-    let why = error.map_or_else(String::new, |error| {
-        format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.'))
-    });
     let inferred = tds.logged_in == Some(LoginProof::AnswerLength);
     let confidence = if inferred { Confidence::Likely } else { phrase::closer(case) };
-    let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
-    Some(
-        Verdict::new(confidence, format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))
+    let gist = Verdict::of(confidence).group(format!(
+        "{waiting} {:?} {:?}",
+        connection.ended.how,
+        error.map(|error| error.number)
+    ));
+    Some(case.tell(gist, |verdict| {
+        let why = error.map_or_else(String::new, |error| {
+            format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.'))
+        });
+        let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
+        verdict
+            .detail(format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))
             .application(phrase::SESSION_10054)
             .evidence(last.map(|at| Evidence::new(at, "", "last payload")))
             .evidence(phrase::ending(connection, last))
             .step("Read the SQL Server error log of that second: KILL, severity 20 and above, stack dumps, a restart.")
             .step("If the log is silent, look at the server's network card and at devices in the path (tdscope rule N101).")
-            .group(format!("{waiting} {:?} {:?}", connection.ended.how, error.map(|error| error.number))),
-    )
+    }))
 }
 
 fn check_redirected(case: &Case<'_>) -> Option<Verdict> {
