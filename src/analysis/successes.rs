@@ -61,3 +61,38 @@ fn insert(times: &mut Vec<Time>, time: Time) -> bool {
     }
     place.is_err()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::case::Connection;
+
+    fn at(seconds: &[i64]) -> (Successes, ConnectionFacts) {
+        let mut facts = Connection::accepted().facts;
+        let mut successes = Successes::default();
+        for seconds in seconds {
+            facts.first.time = Time(*seconds);
+            successes.note(&facts);
+        }
+        (successes, facts)
+    }
+
+    #[test]
+    fn a_success_lies_between_two_times_or_on_the_first() {
+        // Noted out of order, and one of them twice.
+        let (successes, facts) = at(&[30, 10, 20, 30, 10]);
+        let between =
+            |after, before| successes.between(facts.client.ip, facts.server, Time(after), Time(before));
+        assert_eq!(successes.count, 3);
+        assert!(between(10, 11) && between(15, 21) && between(0, 100));
+        assert!(!between(11, 20) && !between(31, 40) && !between(0, 10) && !between(20, 20));
+        assert!(!successes.between(facts.server.ip, facts.server, Time(0), Time(100)));
+    }
+
+    #[test]
+    fn parts_are_the_whole() {
+        let (mut successes, facts) = at(&[10, 40]);
+        successes.merge(at(&[20, 40]).0);
+        assert_eq!(successes.begun[&(facts.client.ip, facts.server)], [Time(10), Time(20), Time(40)]);
+    }
+}

@@ -459,3 +459,16 @@ display_by_name!(CipherSuite, "0x{:04X}");
 pub(super) const fn is_grease(value: u16) -> bool {
     value & 0x0F0F == 0x0A0A && value >> 8 == value & 0xFF
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_looked_up_as_the_registry_does() {
+        for number in 0..=u16::MAX {
+            let registered = TlsCipherSuite::from_id(number).map(|suite| suite.name);
+            assert_eq!(CipherSuite(number).name(), registered, "0x{number:04X}");
+        }
+    }
+}
