@@ -15,6 +15,7 @@ mod hint;
 mod judge;
 mod learning;
 mod load;
+mod opinion;
 mod pipeline;
 mod result;
 mod scan;

@@ -5,17 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use super::browser::Browser;
 use super::calls::Calls;
 use super::evictions::Evictions;
-use super::fold::{Folder, Opinion};
+use super::fold::Folder;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
 use super::load::{learn_load, merge_load};
+use super::opinion::Opinion;
 use super::scan::Scans;
 use super::taken_at::Votes;
 use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
+use crate::rules::Case;
 use crate::session::KnownPorts;
 use crate::tls::{CertificateInfo, Fingerprint};
 
@@ -35,8 +39,8 @@ pub(super) struct Collector {
     pub(super) settings: Settings,
     pub(super) known: Arc<KnownPorts>,
     pub(super) servers: BTreeMap<Endpoint, ServerFacts>,
-    /// Hosts that spoke TDS as clients.
-    pub(super) clients: BTreeSet<IpAddr>,
+    /// Hosts that spoke TDS as clients; never read in order.
+    pub(super) clients: HashSet<IpAddr>,
     /// Connections that may carry a verdict, to be judged at the end.
     pub(super) pending: Vec<Held>,
     /// Connections in which nothing was said; whether they are ours is known at the end.
@@ -96,7 +100,7 @@ impl Collector {
             settings,
             known,
             servers: BTreeMap::new(),
-            clients: BTreeSet::new(),
+            clients: HashSet::new(),
             pending: Vec::new(),
             silent: Vec::new(),
             healthy: Vec::new(),
@@ -121,33 +125,36 @@ impl Collector {
     /// Takes in a finished connection.
     pub(super) fn connection(&mut self, mut connection: Held) {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
-        let room = self.servers.len() < self.settings.max_servers;
         let endpoint = connection.server;
         self.totals.evicted += u64::from(self.evictions.note(&mut connection, &self.known));
-        if room || self.servers.contains_key(&endpoint) {
-            let server = self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint));
-            learn_transport(server, &connection);
-        }
-        if connection.tds.recognized || self.known.has(endpoint.port) {
+        let spoke = connection.tds.recognized;
+        if spoke || self.known.has(endpoint.port) {
             self.note_where(&connection);
         }
         self.calls.note(&connection);
-        if !connection.tds.recognized {
+        let room = self.servers.len() < self.settings.max_servers;
+        let server = match self.servers.get_mut(&endpoint) {
+            None if room => Some(self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint))),
+            known => known,
+        };
+        match server {
+            Some(server) => {
+                learn_transport(server, &connection);
+                if spoke {
+                    learn_load(server, &connection);
+                    learn_dialogue(server, &connection);
+                }
+            }
+            None => self.totals.unlearnt += u64::from(spoke),
+        }
+        if !spoke {
             self.silent_connection(connection);
             return;
         }
         self.totals.tds += 1;
         self.note_quality(&connection);
-        self.share(&mut connection);
         if self.clients.len() < CLIENTS {
             self.clients.insert(connection.client.ip);
-        }
-        match self.servers.get_mut(&endpoint) {
-            Some(server) => {
-                learn_load(server, &connection);
-                learn_dialogue(server, &connection);
-            }
-            None => self.totals.unlearnt += 1,
         }
         if may_have_failed(&connection) {
             self.hold(connection);
@@ -233,27 +240,34 @@ impl Collector {
         }
     }
 
-    fn hold(&mut self, connection: Held) {
+    fn hold(&mut self, mut connection: Held) {
         if self.pending.len() < self.settings.max_pending {
+            self.share(&mut connection);
             self.pending.push(connection);
         } else {
             self.judge_early(&connection);
         }
     }
 
-    /// What the rules say of a connection, by what is known of its server: nothing, when that is one too many.
-    pub(super) fn opinion(&self, connection: &ConnectionFacts) -> Opinion {
+    /// Asks about a connection next to what is known of its server: nothing, when that is one too many.
+    pub(super) fn about<T>(&self, connection: &ConnectionFacts, ask: impl FnOnce(&Case<'_>) -> T) -> T {
+        let policies = &self.settings.policies;
         match self.servers.get(&connection.server) {
-            Some(server) => Opinion::of(connection, server, &self.settings),
-            None => Opinion::of(connection, &unknown_server(connection.server), &self.settings),
+            Some(server) => ask(&Case { connection, server, policies, brief: false }),
+            None => {
+                let server = &unknown_server(connection.server);
+                ask(&Case { connection, server, policies, brief: false })
+            }
         }
     }
 
     /// There is no room to hold it: it is judged with what is known by now, counted, and let go.
     fn judge_early(&mut self, connection: &ConnectionFacts) {
         self.totals.judged_early += 1;
-        let opinion = self.opinion(connection);
-        let ruling = self.folded.take(opinion, connection, &self.settings, self.first);
+        let mut folded = std::mem::take(&mut self.folded);
+        let ruling =
+            self.about(connection, |case| folded.take(Opinion::of(case), case, &self.settings, self.first));
+        self.folded = folded;
         let wanted = self.settings.filter.wants(connection, self.first.unwrap_or_default());
         self.totals.selected += u64::from(wanted);
         if ruling.is_some() {
@@ -265,19 +279,23 @@ impl Collector {
     }
 
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
-    fn let_go(&mut self, connection: Held) {
+    fn let_go(&mut self, mut connection: Held) {
         self.totals.logged_in += 1;
         self.folded.successes.note(&connection);
         if let Some(server) = self.servers.get_mut(&connection.server) {
             count_login(&mut server.logins, &connection, false);
-            let opinion = Opinion::of_healthy(&connection, server, &self.settings);
-            self.folded.take(opinion, &connection, &self.settings, self.first);
+            let policies = &self.settings.policies;
+            let case = Case { connection: &connection, server, policies, brief: false };
+            self.folded.take(Opinion::of_healthy(&case), &case, &self.settings, self.first);
         }
-        let kept = self.healthy_kept.entry(connection.server).or_default();
-        let wanted = self.settings.filter.wants(&connection, self.first.unwrap_or_default());
-        self.totals.selected += u64::from(wanted);
-        if wanted && (self.settings.all_connections || *kept < self.settings.healthy_exemplars) {
-            *kept += 1;
+        if !self.settings.filter.wants(&connection, self.first.unwrap_or_default()) {
+            return;
+        }
+        self.totals.selected += 1;
+        let kept = self.healthy_kept.get(&connection.server).copied().unwrap_or_default();
+        if self.settings.all_connections || kept < self.settings.healthy_exemplars {
+            self.healthy_kept.insert(connection.server, kept + 1);
+            self.share(&mut connection);
             self.healthy.push(connection);
         }
     }
@@ -285,9 +303,17 @@ impl Collector {
     /// Notes where the connection was captured, for its file and its server.
     fn note_where(&mut self, connection: &ConnectionFacts) {
         let (files, servers) = &mut self.taken_at;
-        files.entry(connection.first.at.file).or_default().note(connection);
-        if servers.len() < self.settings.max_servers || servers.contains_key(&connection.server) {
-            servers.entry(connection.server).or_default().note(connection);
+        let votes = Votes::of(connection);
+        match files.get_mut(&connection.first.at.file) {
+            Some(known) => known.merge(&votes),
+            None => {
+                files.insert(connection.first.at.file, votes);
+            }
+        }
+        if let Some(known) = servers.get_mut(&connection.server) {
+            known.merge(&votes);
+        } else if servers.len() < self.settings.max_servers {
+            servers.insert(connection.server, votes);
         }
     }
 
@@ -311,7 +337,7 @@ impl Collector {
         }
     }
 
-    /// Equal offers, fingerprints and chains are kept once.
+    /// Equal offers, fingerprints and chains of the connections that are held are kept once.
     fn share(&mut self, connection: &mut ConnectionFacts) {
         if let Some(hello) = &mut connection.tls.client {
             let key = offer_key(&hello.offer);

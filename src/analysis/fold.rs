@@ -1,20 +1,20 @@
 //! Folds equal verdicts into findings.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::LazyLock;
 
 use super::Settings;
 use super::hint::client_hint;
+use super::opinion::{Opinion, Said, Sort};
 use super::successes::Successes;
 use crate::facts::{ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
-    CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rank, Rule, Ruling, ServerCase, Severity,
-    Verdict, weigh_reset,
+    CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rule, Ruling, ServerCase, Severity, Verdict,
 };
 
-/// Client addresses kept of a finding.
+/// Client addresses named by a finding.
 const CLIENTS: usize = 16;
 /// Client addresses counted exactly; a finding with more says "at least".
 const CLIENTS_COUNTED: usize = 1 << 14;
@@ -24,80 +24,13 @@ const EXEMPLARS: usize = 10;
 /// retries lie between 0 (at once) and 1 s (msodbcsql 18 after a refused SYN).
 const RETRY: i64 = 1_200_000_000;
 
-/// The connection rules by rank, and within a rank by code, each with its place in [`RULES`].
-static BY_RANK: LazyLock<Vec<(usize, &'static Rule, ConnectionCheck)>> = LazyLock::new(|| {
-    let mut rules: Vec<(usize, &'static Rule, ConnectionCheck)> = RULES
-        .iter()
-        .enumerate()
-        .filter_map(|(index, rule)| match rule.check {
-            Check::Connection(check) => Some((index, *rule, check)),
-            Check::Server(_) | Check::Capture(_) => None,
-        })
-        .collect();
-    rules.sort_by_key(|(_, rule, _)| rule.rank);
-    rules
-});
-
-/// How a rule is asked about a connection.
-type ConnectionCheck = fn(&Case<'_>) -> Option<Verdict>;
-
-/// What the rules say of one connection.
-#[derive(Debug, Default)]
-pub(super) struct Opinion {
-    /// The verdict, and the rule's place in [`RULES`].
-    verdict: Option<(usize, Verdict)>,
-    /// What is less than an error.
-    notes: Vec<(usize, Verdict)>,
-}
-
-impl Opinion {
-    /// Asks every rule that can still change the verdict, or has a softer thing to say.
-    pub(super) fn of(connection: &ConnectionFacts, server: &ServerFacts, settings: &Settings) -> Self {
-        let case = Case { connection, server, policies: &settings.policies };
-        let mut opinion = Self::default();
-        let mut reached: Option<Rank> = None;
-        for (index, rule, check) in &*BY_RANK {
-            let decided = reached.is_some_and(|rank| rank <= rule.rank);
-            if decided && !rule.says_less_than_error() {
-                continue;
-            }
-            let Some(verdict) = check(&case) else { continue };
-            if verdict.severity.unwrap_or(rule.severity) != Severity::Error {
-                opinion.notes.push((*index, verdict));
-            } else if !decided {
-                reached = Some(rule.rank);
-                opinion.verdict = Some((*index, weigh_reset(&case, verdict)));
-            }
-        }
-        opinion
-    }
-
-    /// Asks about a connection that did not fail.
-    pub(super) fn of_healthy(
-        connection: &ConnectionFacts,
-        server: &ServerFacts,
-        settings: &Settings,
-    ) -> Self {
-        let case = Case { connection, server, policies: &settings.policies };
-        let softer = BY_RANK.iter().filter(|(_, rule, _)| rule.says_less_than_error());
-        let notes = softer.filter_map(|(index, rule, check)| {
-            let verdict = check(&case)?;
-            (verdict.severity.unwrap_or(rule.severity) != Severity::Error).then_some((*index, verdict))
-        });
-        Self { verdict: None, notes: notes.collect() }
-    }
-}
-
 /// Folds equal verdicts.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
-    groups: BTreeMap<GroupKey, Group>,
+    groups: BTreeMap<Sort, Group>,
     notes: Vec<(usize, Note)>,
     pub(super) successes: Successes,
 }
-
-/// Rule (by its place in [`RULES`]), server, confidence, and what the rule folds by.
-type GroupKey = (usize, Option<Endpoint>, crate::rules::Confidence, String);
 
 #[derive(Debug)]
 struct Group {
@@ -109,9 +42,8 @@ struct Group {
     first_client: Endpoint,
     count: u64,
     logins: u64,
-    clients: BTreeSet<IpAddr>,
-    /// When each client's last connection of this group ended: a retry follows at once.
-    last_end: BTreeMap<IpAddr, Time>,
+    /// The clients, and when the last connection of each in this group ended: a retry follows at once.
+    clients: BTreeMap<IpAddr, Time>,
     first: Time,
     last: Time,
     exemplars: Vec<u64>,
@@ -119,57 +51,49 @@ struct Group {
 }
 
 impl Folder {
+    /// Whether a finding of this sort has its words.
+    pub(super) fn has(&self, sort: &Sort) -> bool {
+        self.groups.contains_key(sort)
+    }
+
     /// Takes in what the rules say of a connection; gives the verdict, when a rule of severity error explains it.
     pub(super) fn take(
         &mut self,
         opinion: Opinion,
-        connection: &ConnectionFacts,
+        case: &Case<'_>,
         settings: &Settings,
         capture_first: Option<Time>,
     ) -> Option<Ruling> {
-        let wanted = settings.filter.wants(connection, capture_first.unwrap_or_default());
-        let ruling = opinion.verdict.as_ref().and_then(|(index, verdict)| {
-            Some(Ruling { rule: *RULES.get(*index)?, confidence: verdict.confidence })
-        });
-        if wanted {
-            for (index, verdict) in opinion.notes.into_iter().chain(opinion.verdict) {
-                if let Some(rule) = RULES.get(index) {
-                    self.fold(index, rule, verdict, connection);
-                }
+        let ruling = opinion.ruling();
+        if !opinion.is_silent() && settings.filter.wants(case.connection, capture_first.unwrap_or_default()) {
+            for said in opinion.into_said() {
+                self.fold(said, case);
             }
         }
         ruling
     }
 
-    fn fold(&mut self, index: usize, rule: &Rule, verdict: Verdict, connection: &ConnectionFacts) {
-        let key = (index, Some(connection.server), verdict.confidence, verdict.group.clone());
+    fn fold(&mut self, said: Said, case: &Case<'_>) {
+        let connection = case.connection;
         let client = connection.client.ip;
-        let verdict_severity = verdict.severity.unwrap_or(rule.severity);
-        let group = self.groups.entry(key).or_insert_with(|| Group {
-            lead: connection.id,
-            verdict,
-            severity: verdict_severity,
-            story: connection.story.clone(),
-            first_client: connection.client,
-            count: 0,
-            logins: 0,
-            clients: BTreeSet::new(),
-            last_end: BTreeMap::new(),
-            first: connection.first.time,
-            last: connection.last.time,
-            exemplars: Vec::new(),
-            hint: client_hint(connection),
-        });
+        let group = match self.groups.entry(said.sort) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let told = said.verdict.or_else(|| entry.key().tell(case).map(Box::new));
+                let Some(verdict) = told else { return };
+                entry.insert(Group::new(*verdict, said.severity, connection))
+            }
+        };
         group.count += 1;
         let begun = connection.first.time;
-        let retry = group.last_end.get(&client).is_some_and(|end| {
-            (0..=RETRY).contains(&begun.since(*end))
-                && !self.successes.between(client, connection.server, *end, begun)
+        let known = group.clients.get(&client).copied();
+        let retry = known.is_some_and(|end| {
+            (0..=RETRY).contains(&begun.since(end))
+                && !self.successes.between(client, connection.server, end, begun)
         });
         group.logins += u64::from(!retry);
-        if group.clients.len() < CLIENTS_COUNTED || group.clients.contains(&client) {
-            group.clients.insert(client);
-            group.last_end.insert(client, connection.last.time);
+        if known.is_some() || group.clients.len() < CLIENTS_COUNTED {
+            group.clients.insert(client, connection.last.time);
         }
         group.first = group.first.min(connection.first.time);
         group.last = group.last.max(connection.last.time);
@@ -222,43 +146,77 @@ impl Folder {
 
     /// The findings: errors first, then the most frequent, then the earliest.
     pub(super) fn findings(self) -> Vec<Finding> {
-        let mut findings: Vec<(usize, Finding)> = Vec::new();
-        for ((index, server, _, _), group) in self.groups {
-            if let Some(rule) = RULES.get(index) {
-                findings.push((index, group.into_finding(rule, server)));
+        let mut findings: Vec<Ranked> = Vec::new();
+        for (sort, group) in self.groups {
+            if let Some(rule) = RULES.get(sort.rule) {
+                let finding = group.into_finding(rule, sort.server);
+                findings.push(Ranked { rule: sort.rule, sort: Some(sort), finding });
             }
         }
         for (index, note) in self.notes {
             if let Some(rule) = RULES.get(index) {
-                findings.push((index, note_finding(rule, note)));
+                findings.push(Ranked { rule: index, sort: None, finding: note_finding(rule, note) });
             }
         }
-        findings.sort_by(|(a_rule, a), (b_rule, b)| {
-            b.severity
-                .cmp(&a.severity)
-                .then(b.count.cmp(&a.count))
-                .then(a.first.cmp(&b.first))
-                .then(a_rule.cmp(b_rule))
-                .then(a.server.cmp(&b.server))
-        });
-        findings.into_iter().map(|(_, finding)| finding).collect()
+        findings.sort_by(Ranked::compare);
+        findings.into_iter().map(|ranked| ranked.finding).collect()
+    }
+}
+
+/// A finding with what decides its place.
+struct Ranked {
+    rule: usize,
+    /// What it was folded by, if it is of connections.
+    sort: Option<Sort>,
+    finding: Finding,
+}
+
+impl Ranked {
+    fn compare(&self, other: &Self) -> Ordering {
+        let [a, b] = [&self.finding, &other.finding];
+        let words =
+            |ranked: &Self| ranked.sort.as_ref().map(|sort| (sort.confidence, sort.alike.to_string()));
+        b.severity
+            .cmp(&a.severity)
+            .then(b.count.cmp(&a.count))
+            .then(a.first.cmp(&b.first))
+            .then(self.rule.cmp(&other.rule))
+            .then(a.server.cmp(&b.server))
+            .then_with(|| words(self).cmp(&words(other)))
     }
 }
 
 impl Group {
+    /// A finding that begins with this connection, which is still to be counted.
+    fn new(verdict: Verdict, severity: Severity, connection: &ConnectionFacts) -> Self {
+        Self {
+            lead: connection.id,
+            verdict,
+            severity,
+            story: connection.story.clone(),
+            first_client: connection.client,
+            count: 0,
+            logins: 0,
+            clients: BTreeMap::new(),
+            first: connection.first.time,
+            last: connection.last.time,
+            exemplars: Vec::new(),
+            hint: client_hint(connection),
+        }
+    }
+
     fn merge(&mut self, mut other: Self) {
         if other.lead < self.lead {
             std::mem::swap(self, &mut other);
         }
         self.count += other.count;
         self.logins += other.logins;
-        for client in other.clients {
-            if self.clients.len() < CLIENTS_COUNTED || self.clients.contains(&client) {
-                self.clients.insert(client);
+        for (client, end) in other.clients {
+            if let Some(known) = self.clients.get_mut(&client) {
+                *known = end.max(*known);
+            } else if self.clients.len() < CLIENTS_COUNTED {
+                self.clients.insert(client, end);
             }
-        }
-        for (client, end) in other.last_end {
-            self.last_end.entry(client).and_modify(|known| *known = end.max(*known)).or_insert(end);
         }
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
@@ -267,8 +225,7 @@ impl Group {
         self.exemplars.truncate(EXEMPLARS);
     }
 
-    fn into_finding(self, rule: &Rule, server: Option<Endpoint>) -> Finding {
-        let filter = server.map_or_else(String::new, |server| display_filter(self.first_client, server));
+    fn into_finding(self, rule: &Rule, server: Endpoint) -> Finding {
         Finding {
             code: rule.code,
             slug: rule.slug,
@@ -277,9 +234,9 @@ impl Group {
             title: rule.title,
             detail: self.verdict.detail,
             application_sees: self.verdict.application_sees,
-            server,
+            server: Some(server),
             client: Clients {
-                ips: self.clients.iter().take(CLIENTS).copied().collect(),
+                ips: self.clients.keys().take(CLIENTS).copied().collect(),
                 count: self.clients.len() as u64,
                 hint: self.hint,
             },
@@ -293,7 +250,7 @@ impl Group {
             compared: self.verdict.compared,
             remedy: self.verdict.remedy,
             statistics: self.verdict.statistics,
-            display_filter: filter,
+            display_filter: display_filter(self.first_client, server),
             story: self.story,
             exemplars: self.exemplars,
         }

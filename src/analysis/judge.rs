@@ -5,12 +5,13 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use super::collector::{Collector, Held};
-use super::fold::Opinion;
+use super::fold::Folder;
 use super::learning::{count_login, is_probe, learn_probe, unknown_server};
 use super::load::{count_open, learn_load};
+use super::opinion::Opinion;
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
-use crate::rules::{CaptureCase, Ruling};
+use crate::rules::{CaptureCase, Case, Ruling};
 use crate::session::KnownPorts;
 use crate::stream::TableCounts;
 
@@ -28,9 +29,10 @@ pub(super) fn judge(
     announce(&mut collector);
     let mut connections = take_connections(&mut collector);
     settle_servers(&mut collector, &captures);
-    collector.calls.settle();
-    for connection in &mut connections {
-        collector.calls.follow(connection);
+    let mut routed = connections.iter_mut().filter(|connection| connection.tds.routing.is_some()).peekable();
+    if routed.peek().is_some() {
+        collector.calls.settle();
+        routed.for_each(|connection| collector.calls.follow(connection));
     }
     connections.sort_by_key(|connection| connection.id);
 
@@ -47,9 +49,10 @@ pub(super) fn judge(
         if block.is_empty() {
             break;
         }
-        let opinions = opinions(&block, &collector, threads);
+        let opinions = opinions(&block, &collector, &folder, threads);
         for (connection, opinion) in block.into_iter().zip(opinions) {
-            let ruling = folder.take(opinion, &connection, &collector.settings, first);
+            let ruling =
+                collector.about(&connection, |case| folder.take(opinion, case, &collector.settings, first));
             count_outcome(&mut collector, &connection, ruling.is_some());
             judged.keep(*connection, ruling, &collector.settings, first);
         }
@@ -99,10 +102,19 @@ pub(super) fn judge(
     }
 }
 
-/// What the rules say of each of these connections.
-fn opinions(connections: &[Held], collector: &Collector, threads: usize) -> Vec<Opinion> {
+/// What the rules say of each of these connections, with the words where they may begin a finding.
+fn opinions(connections: &[Held], collector: &Collector, folder: &Folder, threads: usize) -> Vec<Opinion> {
+    let first = collector.first.unwrap_or_default();
     let ask = |part: &[Held]| -> Vec<Opinion> {
-        part.iter().map(|connection| collector.opinion(connection)).collect()
+        let mut told = BTreeSet::new();
+        let mut opinion = |case: &Case<'_>| {
+            let mut opinion = Opinion::of(case);
+            if !opinion.is_silent() && collector.settings.filter.wants(case.connection, first) {
+                opinion.tell(case, |sort| !folder.has(sort) && told.insert(sort.clone()));
+            }
+            opinion
+        };
+        part.iter().map(|connection| collector.about(connection, &mut opinion)).collect()
     };
     if threads <= 1 || connections.len() < BLOCK / 8 {
         return ask(connections);

@@ -20,17 +20,18 @@ struct Tally {
 }
 
 impl Votes {
-    /// Takes in a connection.
-    pub(super) fn note(&mut self, connection: &ConnectionFacts) {
+    /// What one connection says.
+    pub(super) fn of(connection: &ConnectionFacts) -> Self {
         let tcp = &connection.tcp;
         let known = tcp.client.syn_checksum_ok.or(tcp.server.syn_checksum_ok).is_some();
-        self.with_checksum += u64::from(known);
-        self.checksums.note(by_checksums(tcp));
+        let mut votes = Self { with_checksum: u64::from(known), ..Self::default() };
+        votes.checksums.note(by_checksums(tcp));
         // Scanners and probes choose TTLs of their own.
         if connection.tds.recognized {
-            self.ttl.note(by_ttl(tcp));
-            self.delays.note(by_delays(tcp));
+            votes.ttl.note(by_ttl(tcp));
+            votes.delays.note(by_delays(tcp));
         }
+        votes
     }
 
     /// Takes in the votes of other connections.

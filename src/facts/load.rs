@@ -1,7 +1,6 @@
 //! What a listener had to bear, and how fast it answered, over time.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
@@ -103,7 +102,8 @@ impl LoadWindow {
 /// gives what one that saw everything would have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Latency {
-    buckets: BTreeMap<u16, u64>,
+    /// Those that are not empty, in order, and how many times each holds.
+    buckets: Vec<(u16, u64)>,
     /// The longest, in nanoseconds, and the answer that took it.
     pub slowest: Option<(i64, Moment)>,
 }
@@ -114,17 +114,25 @@ const SHIFT: u32 = 3;
 impl Latency {
     /// Notes a time in nanoseconds and the answer it was taken at; a negative one counts as 0.
     pub fn note(&mut self, nanoseconds: i64, answer: Moment) {
-        *self.buckets.entry(bucket(nanoseconds)).or_default() += 1;
+        self.add(bucket(nanoseconds), 1);
         self.slower(nanoseconds.max(0), answer);
     }
 
     /// Takes in the times of another part.
     pub fn merge(&mut self, other: &Self) {
         for (bucket, count) in &other.buckets {
-            *self.buckets.entry(*bucket).or_default() += count;
+            self.add(*bucket, *count);
         }
         if let Some((nanoseconds, answer)) = other.slowest {
             self.slower(nanoseconds, answer);
+        }
+    }
+
+    fn add(&mut self, bucket: u16, count: u64) {
+        let index = self.buckets.partition_point(|(other, _)| *other < bucket);
+        match self.buckets.get_mut(index).filter(|(other, _)| *other == bucket) {
+            Some((_, inside)) => *inside += count,
+            None => self.buckets.insert(index, (bucket, count)),
         }
     }
 
@@ -144,7 +152,7 @@ impl Latency {
     /// How many were noted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.buckets.values().sum()
+        self.buckets.iter().map(|(_, inside)| inside).sum()
     }
 
     /// The time, in nanoseconds, that this many of a thousand do not exceed; `None` when none was noted.

@@ -91,7 +91,7 @@ pub struct ClientHelloFacts {
 }
 
 /// What a client offers. Two clients with equal offers are the same to every server.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, JsonSchema)]
 pub struct Offer {
     /// Versions offered: the list of `supported_versions`, else the highest alone.
     pub versions: Vec<ProtocolVersion>,

@@ -2,7 +2,7 @@ use super::allowed::Allowed;
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::refusal::{Meets, Refusal, highest, offers_version};
 use super::remedy;
-use crate::facts::{Moment, Side};
+use crate::facts::{ConnectionFacts, Moment, Side};
 use crate::reference::supports_tls12;
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 use crate::tls::ProtocolVersion;
@@ -35,7 +35,29 @@ declare_rule! {
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let refusal = Refusal::of(case)?;
-    let others = case.server.accepts.versions.values().map(|seen| seen.count).sum::<u64>();
+    let confidence = if refusal.alert.is_some() { Confidence::Likely } else { Confidence::Possible };
+    let gist = Verdict::of(confidence).group(refusal.alike(connection));
+    Some(case.tell(gist, |verdict| {
+        // What the server was seen to accept, or is said to, says more than what one like it may.
+        let versions_fit =
+            matches!(refusal.versions(), Meets::Yes(_)) || refusal.versions_allowed().is_some();
+        let suites_fit = matches!(refusal.suites(), Meets::Yes(_)) || refusal.suites_allowed().is_some();
+        let open = !(versions_fit && suites_fit);
+        let allowed = Allowed::of(&refusal);
+        let allowed = allowed.as_ref();
+        let answered = connection.tds.response.as_ref().map(|response| response.moment);
+        let verdict = verdict
+            .detail(detail(connection, &refusal, open))
+            .application(PRE_LOGIN_10054)
+            .evidence(phrase::client_hello(connection))
+            .evidence(phrase::ending(connection, Some(refusal.hello.moment)));
+        let verdict = candidates(case, &refusal, allowed, excluded(&refusal, answered, verdict));
+        how_to_decide(case, &refusal, open, refusal.compared(allowed, verdict))
+    }))
+}
+
+fn detail(connection: &ConnectionFacts, refusal: &Refusal<'_>, open: bool) -> String {
+    let others = refusal.server.accepts.versions.values().map(|seen| seen.count).sum::<u64>();
     let context = match others {
         _ if !refusal.is_like_others() => {
             "the offer differs from what this server accepted from others".to_owned()
@@ -54,26 +76,11 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     } else {
         "ClientHello"
     };
-    // What the server was seen to accept, or is said to, says more than what one like it may.
-    let versions_fit = matches!(refusal.versions(), Meets::Yes(_)) || refusal.versions_allowed().is_some();
-    let suites_fit = matches!(refusal.suites(), Meets::Yes(_)) || refusal.suites_allowed().is_some();
-    let open = !(versions_fit && suites_fit);
     let releases =
         refusal.releases(false).filter(|_| open).map_or_else(String::new, |releases| format!(" {releases}"));
-    let detail = format!(
+    format!(
         "The server {how} right after {after}. {alert}, and {context}.{releases} What fits is listed below."
-    );
-    let allowed = Allowed::of(&refusal);
-    let allowed = allowed.as_ref();
-    let answered = connection.tds.response.as_ref().map(|response| response.moment);
-    let confidence = if refusal.alert.is_some() { Confidence::Likely } else { Confidence::Possible };
-    let verdict = Verdict::new(confidence, detail)
-        .application(PRE_LOGIN_10054)
-        .evidence(phrase::client_hello(connection))
-        .evidence(phrase::ending(connection, Some(refusal.hello.moment)));
-    let verdict = candidates(case, &refusal, allowed, excluded(&refusal, answered, verdict));
-    let verdict = refusal.compared(allowed, verdict).group(refusal.group(connection));
-    Some(how_to_decide(case, &refusal, open, verdict))
+    )
 }
 
 /// What is to be looked at; the lists only where they are open.

@@ -50,8 +50,10 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let what = old.join(", ");
-    Some(
-        Verdict::new(Confidence::Certain, format!("Logins to {} use {what}: they break when that is turned off.", connection.server))
+    let gist = Verdict::of(Confidence::Certain).group(what.as_str());
+    Some(case.tell(gist, |verdict| {
+        verdict
+            .detail(format!("Logins to {} use {what}: they break when that is turned off.", connection.server))
             .evidence(Evidence::new(
                 hello.moment,
                 "server",
@@ -59,6 +61,5 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             ))
             .step("Find which end is the older one: the ClientHello lists what the client could do, other logins what the server can.")
             .step("Update it, then disable the old protocol or suite on the server.")
-            .group(what),
-    )
+    }))
 }

@@ -1,9 +1,9 @@
 use super::dhe_statistics::{DheStatistics, Standing};
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::remedy;
-use crate::facts::{ConnectionFacts, EndedHow, Phase, Side};
+use crate::facts::{EndedHow, Phase, Side};
 use crate::rules::{Case, Confidence, Severity, Verdict, declare_rule};
-use crate::tls::KeyExchange;
+use crate::tls::{CipherSuite, KeyExchange};
 
 declare_rule! {
     /// ## What it means
@@ -32,7 +32,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     if connection.phase >= Phase::HandshakeDone {
-        return Some(warning(connection));
+        return Some(warning(case, hello.cipher_suite));
     }
     // Windows with the fault closes without its own ChangeCipherSpec: that shape alone fits, anything else does not.
     let key = connection.tls.client_key.as_ref()?;
@@ -44,14 +44,16 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     if !silent || excluded || statistics.client.handshakes > 1 {
         return None;
     }
-    let detail = format!(
-        "The handshake chose {} and the server {} right after the client's key exchange: the shape of the \
-         leading-zero fault, but one handshake is no statistic.",
-        phrase::short_suite(hello.cipher_suite),
-        phrase::ended_how(connection)
-    );
-    Some(
-        Verdict::new(Confidence::Possible, detail)
+    let gist = Verdict::of(Confidence::Possible).group(format!("one {:?}", connection.ended.how));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The handshake chose {} and the server {} right after the client's key exchange: the shape of the \
+             leading-zero fault, but one handshake is no statistic.",
+            phrase::short_suite(hello.cipher_suite),
+            phrase::ended_how(connection)
+        );
+        verdict
+            .detail(detail)
             .application(PRE_LOGIN_10054)
             .evidence(phrase::server_hello(connection))
             .evidence(phrase::ending(connection, Some(key.moment)))
@@ -60,32 +62,28 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
                 "the server may have refused the client's key or Finished for another reason",
             )
             .steps(remedy::leading_zeros(connection.server))
-            .group(format!("one {:?}", connection.ended.how)),
-    )
+    }))
 }
 
-fn warning(connection: &ConnectionFacts) -> Verdict {
-    let suite = connection
-        .tls
-        .server
-        .as_ref()
-        .map_or_else(String::new, |hello| phrase::short_suite(hello.cipher_suite));
+fn warning(case: &Case<'_>, suite: CipherSuite) -> Verdict {
+    let connection = case.connection;
+    let suite = phrase::short_suite(suite);
     let bits = connection.tls.server_key.as_ref().and_then(|key| key.dh_bits);
-    let prime = bits.map_or_else(String::new, |bits| format!(" with a prime of {bits} bits"));
-    let chance = connection.tls.server_key.as_ref().and_then(|key| key.leading_zero_probability);
-    let often = chance.filter(|chance| *chance > 0.0).map_or_else(
-        || "now and then a handshake".to_owned(),
-        |chance| format!("about one handshake in {:.0}", 1.0 / chance),
-    );
-    Verdict::new(
-        Confidence::Certain,
-        format!(
-            "Logins work over {suite}{prime}. If either end lacks the leading-zero fix, {often} over it will be forcibly \
-             closed."
-        ),
-    )
-    .severity(Severity::Warning)
-    .evidence(phrase::server_hello(connection))
-    .steps(remedy::leading_zeros(connection.server))
-    .group(format!("works {suite} {bits:?}"))
+    let gist =
+        Verdict::of(Confidence::Certain).severity(Severity::Warning).group(format!("works {suite} {bits:?}"));
+    case.tell(gist, |verdict| {
+        let prime = bits.map_or_else(String::new, |bits| format!(" with a prime of {bits} bits"));
+        let chance = connection.tls.server_key.as_ref().and_then(|key| key.leading_zero_probability);
+        let often = chance.filter(|chance| *chance > 0.0).map_or_else(
+            || "now and then a handshake".to_owned(),
+            |chance| format!("about one handshake in {:.0}", 1.0 / chance),
+        );
+        verdict
+            .detail(format!(
+                "Logins work over {suite}{prime}. If either end lacks the leading-zero fix, {often} over it will be forcibly \
+                 closed."
+            ))
+            .evidence(phrase::server_hello(connection))
+            .steps(remedy::leading_zeros(connection.server))
+    })
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::DheStatistics;
+use super::alike::Alike;
 use crate::facts::{At, Endpoint, Moment, Time};
 use crate::tls::{CipherSuite, ProtocolVersion};
 
@@ -120,7 +121,7 @@ pub struct Verdict {
     /// The numbers behind it, where it rests on numbers.
     pub statistics: Option<DheStatistics>,
     /// Verdicts of the same rule, server and confidence fold together when this is equal too.
-    pub group: String,
+    pub group: Alike,
 }
 
 /// A finding: equal verdicts, folded.
@@ -239,8 +240,21 @@ impl Verdict {
             compared: None,
             remedy: Vec::new(),
             statistics: None,
-            group: String::new(),
+            group: Alike::default(),
         }
+    }
+
+    /// A verdict without words yet.
+    #[must_use]
+    pub fn of(confidence: Confidence) -> Self {
+        Self::new(confidence, String::new())
+    }
+
+    /// With this sentence.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
     }
 
     /// With this severity instead of the rule's.
@@ -308,7 +322,7 @@ impl Verdict {
 
     /// Verdicts fold together when this is equal too.
     #[must_use]
-    pub fn group(mut self, group: impl Into<String>) -> Self {
+    pub fn group(mut self, group: impl Into<Alike>) -> Self {
         self.group = group.into();
         self
     }

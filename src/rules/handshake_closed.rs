@@ -3,7 +3,7 @@
 use super::dhe_statistics::{DheStatistics, Standing};
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::remedy;
-use crate::facts::{ConnectionFacts, Phase, Side};
+use crate::facts::{AlertFact, ConnectionFacts, Phase, Side};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
 
 declare_rule! {
@@ -51,37 +51,66 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
     if alert.is_none() && !phrase::all_heard(connection, since) {
         return None; // it may have been an alert, or the client's login and its answer
     }
-    let detail = format!(
-        "The server {} after {after}{}.",
-        phrase::ended_how(connection),
-        alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
-    );
-    let verdict = Verdict::new(phrase::closer(case), detail)
-        .application(PRE_LOGIN_10054)
-        .evidence(phrase::client_hello(connection))
-        .evidence(phrase::server_hello(connection))
-        .evidence(phrase::ending(connection, since));
-    let (verdict, leading_zeros) = leading_zeros(case, phrase::agreed(connection, verdict));
-    Some(
-        verdict
+    let zeros = LeadingZeros::of(case);
+    let gist = Verdict::of(phrase::closer(case)).group(alike(connection, after, alert, zeros.as_ref()));
+    Some(case.tell(gist, |verdict| {
+        let verdict = verdict
+            .detail(format!(
+                "The server {} after {after}{}.",
+                phrase::ended_how(connection),
+                alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
+            ))
+            .application(PRE_LOGIN_10054)
+            .evidence(phrase::client_hello(connection))
+            .evidence(phrase::server_hello(connection))
+            .evidence(phrase::ending(connection, since));
+        weigh_zeros(connection, zeros, phrase::agreed(connection, verdict))
             .step(remedy::schannel_events(connection, Side::Server, "36887, 36888 or 36870"))
             .step(remedy::more_events())
             .step("Read the SQL Server error log at that second: 17830 and 17832 name the step and the operating system's error.")
-            .group(format!("{after} {:?} {:?} {leading_zeros}", connection.ended.how, alert.and_then(|alert| alert.description))),
-    )
+    }))
 }
 
-/// A handshake over TLS_DHE that died in the key exchange: whether the numbers leave room for leading zeros, and a
-/// word to fold by.
-fn leading_zeros(case: &Case<'_>, verdict: Verdict) -> (Verdict, &'static str) {
-    let connection = case.connection;
-    let statistics =
-        DheStatistics::around(case.server, connection).filter(|_| connection.died_in_key_exchange);
-    let Some(statistics) = statistics else { return (verdict, "") };
-    match statistics.standing(connection.client.ip) {
+/// What these closes fold by: the step, how it ended, the alert, and whether leading zeros fit.
+fn alike(
+    connection: &ConnectionFacts,
+    after: &str,
+    alert: Option<&AlertFact>,
+    zeros: Option<&LeadingZeros>,
+) -> String {
+    let zeros = match zeros.map(|zeros| &zeros.standing) {
+        None => "",
+        Some(Standing::RuledOut(_)) => "not leading zeros",
+        Some(Standing::Open) => "leading zeros?",
+    };
+    let description = alert.and_then(|alert| alert.description);
+    format!("{after} {:?} {description:?} {zeros}", connection.ended.how)
+}
+
+/// A handshake over TLS_DHE that died in the key exchange: whether the numbers leave room for leading zeros.
+struct LeadingZeros {
+    statistics: DheStatistics,
+    standing: Standing,
+}
+
+impl LeadingZeros {
+    fn of(case: &Case<'_>) -> Option<Self> {
+        let connection = case.connection;
+        if !connection.died_in_key_exchange {
+            return None;
+        }
+        let statistics = DheStatistics::around(case.server, connection)?;
+        let standing = statistics.standing(connection.client.ip);
+        Some(Self { statistics, standing })
+    }
+}
+
+fn weigh_zeros(connection: &ConnectionFacts, zeros: Option<LeadingZeros>, verdict: Verdict) -> Verdict {
+    let Some(LeadingZeros { statistics, standing }) = zeros else { return verdict };
+    match standing {
         Standing::RuledOut(because) => {
             let at = connection.tls.client_key.as_ref().map(|key| key.moment);
-            (verdict.rules_out("dhe-leading-zero", because, at).statistics(statistics), "not leading zeros")
+            verdict.rules_out("dhe-leading-zero", because, at).statistics(statistics)
         }
         Standing::Open => {
             let because = format!(
@@ -91,7 +120,7 @@ fn leading_zeros(case: &Case<'_>, verdict: Verdict) -> (Verdict, &'static str) {
                 statistics.client.failed,
                 statistics.client.handshakes
             );
-            (verdict.candidate("dhe-leading-zero", because).statistics(statistics), "leading zeros?")
+            verdict.candidate("dhe-leading-zero", because).statistics(statistics)
         }
     }
 }
@@ -115,48 +144,49 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
     if alert.is_none() && !phrase::all_heard(connection, since) {
         return None; // it may have been the server's alert, or the client's login and its answer
     }
-    let unusual = if connection.tls.unusual_flight {
-        " The server sent its handshake in several TDS messages, which SQL Server never does: some clients take the first for all of it."
-    } else {
-        ""
-    };
-    let detail = format!(
-        "The client {} after {}{}.{unusual}",
-        phrase::ended_how(connection),
-        after.replace("the client's", "its own"),
-        alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
-    );
-    let mut verdict = Verdict::new(Confidence::Likely, detail)
-        .evidence(phrase::client_hello(connection))
-        .evidence(phrase::server_hello(connection))
-        .evidence(phrase::ending(connection, since));
-    if connection.tls.certificate.is_some() {
-        verdict = verdict.candidate(
-            "certificate-rejected-by-client",
-            "it saw the certificate; whether it knows the issuer is not on the wire",
+    let zeros = LeadingZeros::of(case);
+    let gist = Verdict::of(Confidence::Likely).group(alike(connection, after, alert, zeros.as_ref()));
+    Some(case.tell(gist, |verdict| {
+        let unusual = if connection.tls.unusual_flight {
+            " The server sent its handshake in several TDS messages, which SQL Server never does: some clients take the first for all of it."
+        } else {
+            ""
+        };
+        let detail = format!(
+            "The client {} after {}{}.{unusual}",
+            phrase::ended_how(connection),
+            after.replace("the client's", "its own"),
+            alert.map_or_else(String::new, |alert| format!(" ({})", phrase::alert_words(alert)))
         );
-    }
-    let chosen = connection.tls.server.as_ref().map(|hello| hello.version);
-    if let Some(version) = chosen.filter(|version| *version < crate::tls::ProtocolVersion::TLS12) {
-        let listed = connection.tls.client.as_ref().is_some_and(|hello| hello.offer.versions_listed);
-        if !listed {
+        let mut verdict = verdict
+            .detail(detail)
+            .evidence(phrase::client_hello(connection))
+            .evidence(phrase::server_hello(connection))
+            .evidence(phrase::ending(connection, since));
+        if connection.tls.certificate.is_some() {
             verdict = verdict.candidate(
-                "no-common-tls-version",
-                format!("the client names only its highest version; its policy may not allow {version}"),
+                "certificate-rejected-by-client",
+                "it saw the certificate; whether it knows the issuer is not on the wire",
             );
         }
-        verdict = verdict.candidate(
-            "no-common-signature-algorithm",
-            format!("with {version} the server signs with MD5 and SHA-1, which current clients refuse at their security level"),
-        );
-    }
-    let (verdict, leading_zeros) = leading_zeros(case, verdict);
-    Some(
-        verdict
+        let chosen = connection.tls.server.as_ref().map(|hello| hello.version);
+        if let Some(version) = chosen.filter(|version| *version < crate::tls::ProtocolVersion::TLS12) {
+            let listed = connection.tls.client.as_ref().is_some_and(|hello| hello.offer.versions_listed);
+            if !listed {
+                verdict = verdict.candidate(
+                    "no-common-tls-version",
+                    format!("the client names only its highest version; its policy may not allow {version}"),
+                );
+            }
+            verdict = verdict.candidate(
+                "no-common-signature-algorithm",
+                format!("with {version} the server signs with MD5 and SHA-1, which current clients refuse at their security level"),
+            );
+        }
+        weigh_zeros(connection, zeros, verdict)
             .step("Read what the application logged at that second: a client that rejects something says why.")
             .step("Check the client's policy: security level and MinProtocol in openssl.cnf, SCHANNEL\\Protocols on Windows.")
-            .group(format!("{after} {:?} {:?} {leading_zeros}", connection.ended.how, alert.and_then(|alert| alert.description))),
-    )
+    }))
 }
 
 /// The last step of the handshake that was seen.

@@ -124,44 +124,47 @@ fn answer_after_sspi(connection: &ConnectionFacts) -> Option<&Turn> {
 }
 
 fn check_failed(case: &Case<'_>) -> Option<Verdict> {
-    let connection = case.connection;
-    readable_refusal(connection).or_else(|| encrypted_refusal(connection))
+    readable_refusal(case).or_else(|| encrypted_refusal(case))
 }
 
-fn readable_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
+fn readable_refusal(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
     let tds = &connection.tds;
     let error = tds.errors.first()?;
     let before_login = tds.login_ack.is_none() && tds.logged_in.is_none();
     if !before_login || tds.login.is_none() {
         return None;
     }
-    let meaning = login_error(error.number);
-    let detail = format!(
-        "SQL Server refused the login with error {}, state {}{}: {}.",
-        error.number,
-        error.state,
-        meaning.map_or_else(String::new, |(meaning, _)| format!(" ({meaning})")),
-        error.text.trim().trim_end_matches('.')
-    );
-    let verdict = Verdict::new(Confidence::Certain, detail)
-        .application(format!("error {} as the server sent it", error.number))
-        .evidence(login_line(connection))
-        .evidence(Evidence::new(
-            error.moment,
-            "server",
-            format!("ERROR {}, class {}", error.number, error.class),
-        ))
-        .rules_out("login-closed-by-server", "the server answered the login", Some(error.moment));
-    let verdict = match meaning {
-        Some((_, remedy)) => verdict.step(remedy),
-        None => {
-            verdict.step("Look the number up in sys.messages and in the server's error log of that second.")
+    let gist = Verdict::of(Confidence::Certain).group(format!("{} {}", error.number, error.state));
+    Some(case.tell(gist, |verdict| {
+        let meaning = login_error(error.number);
+        let detail = format!(
+            "SQL Server refused the login with error {}, state {}{}: {}.",
+            error.number,
+            error.state,
+            meaning.map_or_else(String::new, |(meaning, _)| format!(" ({meaning})")),
+            error.text.trim().trim_end_matches('.')
+        );
+        let verdict = verdict
+            .detail(detail)
+            .application(format!("error {} as the server sent it", error.number))
+            .evidence(login_line(connection))
+            .evidence(Evidence::new(
+                error.moment,
+                "server",
+                format!("ERROR {}, class {}", error.number, error.class),
+            ))
+            .rules_out("login-closed-by-server", "the server answered the login", Some(error.moment));
+        match meaning {
+            Some((_, remedy)) => verdict.step(remedy),
+            None => verdict
+                .step("Look the number up in sys.messages and in the server's error log of that second."),
         }
-    };
-    Some(verdict.group(format!("{} {}", error.number, error.state)))
+    }))
 }
 
-fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
+fn encrypted_refusal(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
     let challenge = encrypted_answer(connection)?;
     let after_sspi = answer_after_sspi(connection);
     let answer = after_sspi.unwrap_or(challenge);
@@ -181,13 +184,15 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
         return None;
     }
     let confidence = if exchanged { Confidence::Possible } else { Confidence::Likely };
-    let detail = format!(
-        "The login was sent encrypted, the server answered with {} bytes, and the connection ended: the shape of a \
-         refusal (an acceptance is longer, and the client goes on). The error number is encrypted.",
-        answer.bytes
-    );
-    Some(
-        Verdict::new(confidence, detail)
+    let gist = Verdict::of(confidence).group(format!("encrypted {}", answer.bytes));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The login was sent encrypted, the server answered with {} bytes, and the connection ended: the shape of a \
+             refusal (an acceptance is longer, and the client goes on). The error number is encrypted.",
+            answer.bytes
+        );
+        verdict
+            .detail(detail)
             .application("18456 \"Login failed for user\", 4060 \"Cannot open database\" or another error of its family")
             .evidence(login_line(connection))
             .evidence(Evidence::new(answer.last, "server", format!("answer of {} bytes, encrypted", answer.bytes)))
@@ -197,8 +202,7 @@ fn encrypted_refusal(connection: &ConnectionFacts) -> Option<Verdict> {
                 "Read the SQL Server error log at {}: 18456 stands there with the state that says why (5 no such login, 8 wrong password, 38 database).",
                 phrase::second(answer.last.time)
             ))
-            .group(format!("encrypted {}", answer.bytes)),
-    )
+    }))
 }
 
 fn login_message(login: &LoginFacts) -> &'static str {
@@ -243,25 +247,24 @@ fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
         "after the TLS handshake, before the login"
     };
     let unfinished = connection.tls.client_finished.is_none() && connection.tls.client.is_some();
-    let mut verdict = Verdict::new(
-        if unfinished { Confidence::Likely } else { phrase::closer(case) },
-        format!("The server {} {when}.", phrase::ended_how(connection)),
-    )
-    .application(LOGIN_10054)
-    .evidence(login_line(connection))
-    .evidence(phrase::ending(connection, login.or(connection.tls.client_finished)));
-    if unfinished {
-        verdict = verdict.candidate(
-            "handshake-closed-by-client",
-            "the client never sent its TLS Finished, and its login came instead",
-        );
-    }
-    Some(
+    let gist = Verdict::of(if unfinished { Confidence::Likely } else { phrase::closer(case) })
+        .group(format!("{when} {:?}", connection.ended.how));
+    Some(case.tell(gist, |verdict| {
+        let mut verdict = verdict
+            .detail(format!("The server {} {when}.", phrase::ended_how(connection)))
+            .application(LOGIN_10054)
+            .evidence(login_line(connection))
+            .evidence(phrase::ending(connection, login.or(connection.tls.client_finished)));
+        if unfinished {
+            verdict = verdict.candidate(
+                "handshake-closed-by-client",
+                "the client never sent its TLS Finished, and its login came instead",
+            );
+        }
         verdict
             .step("Read the SQL Server error log of that second: 17830 splits the login by step; 17832, 17835, 17836 name what was wrong with it.")
             .step("Look for a logon trigger, a resource limit (17809), or a restart at that time.")
-            .group(format!("{when} {:?}", connection.ended.how)),
-    )
+    }))
 }
 
 fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
@@ -305,31 +308,32 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     if !phrase::all_heard(connection, since) {
         return None;
     }
-    let detail = format!(
-        "The client {} after {after}; the server owed it nothing, or had no time to answer.",
-        phrase::ended_how(connection)
-    );
-    let mut verdict = Verdict::new(Confidence::Likely, detail)
-        .evidence(since.map(|at| Evidence::new(at, who, line)))
-        .evidence(phrase::ending(connection, since));
-    if connection.phase == Phase::PreloginAnswered {
-        verdict = verdict.candidate(
-            "no-common-tls-version",
-            "a client whose own policy leaves it no TLS version gives up before ClientHello",
+    let gist = Verdict::of(Confidence::Likely).group(format!("{after} {:?}", connection.ended.how));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The client {} after {after}; the server owed it nothing, or had no time to answer.",
+            phrase::ended_how(connection)
         );
-    }
-    if connection.phase == Phase::HandshakeDone {
-        verdict = verdict.candidate(
-            "certificate-rejected-by-client",
-            "some clients check the certificate only when the handshake is done",
-        );
-    }
-    Some(
+        let mut verdict = verdict
+            .detail(detail)
+            .evidence(since.map(|at| Evidence::new(at, who, line)))
+            .evidence(phrase::ending(connection, since));
+        if connection.phase == Phase::PreloginAnswered {
+            verdict = verdict.candidate(
+                "no-common-tls-version",
+                "a client whose own policy leaves it no TLS version gives up before ClientHello",
+            );
+        }
+        if connection.phase == Phase::HandshakeDone {
+            verdict = verdict.candidate(
+                "certificate-rejected-by-client",
+                "some clients check the certificate only when the handshake is done",
+            );
+        }
         verdict
             .step("Read what the application logged at that second, and whether it was stopped.")
             .step("Compare the time since the first SYN with its login timeout: name lookup and SSPI may have used it up.")
-            .group(format!("{after} {:?}", connection.ended.how)),
-    )
+    }))
 }
 
 /// A TLS tool on the port (a scanner, openssl s_client): it completes a handshake and sends nothing, or less
@@ -365,21 +369,26 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
     let waiting = if owed.is_some() { " while a request waited for its answer" } else { "" };
     let error = tds.errors.last();
-    let why = error.map_or_else(String::new, |error| {
-        format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.'))
-    });
     let inferred = tds.logged_in == Some(LoginProof::AnswerLength);
     let confidence = if inferred { Confidence::Likely } else { phrase::closer(case) };
-    let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
-    Some(
-        Verdict::new(confidence, format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))
+    let gist = Verdict::of(confidence).group(format!(
+        "{waiting} {:?} {:?}",
+        connection.ended.how,
+        error.map(|error| error.number)
+    ));
+    Some(case.tell(gist, |verdict| {
+        let why = error.map_or_else(String::new, |error| {
+            format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.'))
+        });
+        let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
+        verdict
+            .detail(format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))
             .application(phrase::SESSION_10054)
             .evidence(last.map(|at| Evidence::new(at, "", "last payload")))
             .evidence(phrase::ending(connection, last))
             .step("Read the SQL Server error log of that second: KILL, severity 20 and above, stack dumps, a restart.")
             .step("If the log is silent, look at the server's network card and at devices in the path (tdscope rule N101).")
-            .group(format!("{waiting} {:?} {:?}", connection.ended.how, error.map(|error| error.number))),
-    )
+    }))
 }
 
 fn check_redirected(case: &Case<'_>) -> Option<Verdict> {

@@ -3,6 +3,7 @@
 //! A rule sees facts, never a packet, and gives a [`Verdict`] or nothing. When several explain one
 //! connection, [`Rank`] and then the order of [`RULES`] decides.
 
+mod alike;
 mod allowed;
 mod browser_unanswered;
 mod capture_incomplete;
@@ -42,6 +43,7 @@ mod syn_dropped;
 pub(crate) mod tests;
 mod weak_hash_certificate;
 
+pub use alike::Alike;
 pub use dhe_statistics::{DheRate, DheStatistics};
 pub use finding::{
     Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Step, Verdict,

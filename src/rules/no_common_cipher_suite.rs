@@ -49,79 +49,125 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     if versions_apart && refusal.alert_code() != Some(INSUFFICIENT_SECURITY) {
         return None;
     }
-    let (confidence, detail, step) = decided(&refusal, allowed, versions_apart)?;
-    let verdict = Verdict::new(confidence, refusal.told(&detail, step)).application(PRE_LOGIN_10054);
-    let verdict = rule_out(case, &refusal, step, evidence(connection, &refusal, verdict));
-    let verdict = refusal.compared(allowed, verdict);
-    Some(remedy(case, &refusal, allowed, verdict).group(refusal.group(connection)))
+    let (confidence, ground) = decided(&refusal, allowed, versions_apart)?;
+    let gist = Verdict::of(confidence).group(refusal.alike(connection));
+    Some(case.tell(gist, |verdict| {
+        let step = ground.step();
+        let verdict = verdict
+            .detail(refusal.told(&ground.detail(&refusal, allowed), step))
+            .application(PRE_LOGIN_10054);
+        let verdict = rule_out(case, &refusal, step, evidence(connection, &refusal, verdict));
+        remedy(case, &refusal, allowed, refusal.compared(allowed, verdict))
+    }))
 }
 
-/// How sure, in what words, and by which step.
+/// What shows that no suite is in common.
+#[derive(Debug, Clone, Copy)]
+enum Ground {
+    /// Alert 71 says so.
+    Insufficient,
+    /// The policy does.
+    Forbidden(Basis),
+    /// The server was only seen to choose others.
+    Others,
+    /// It refused the same with alert 71 in another connection.
+    RefusedBefore,
+    /// Alert 40 alone.
+    Failure,
+    /// The ClientHello alone.
+    Unusual,
+}
+
+/// How sure, and by what.
 fn decided(
     refusal: &Refusal<'_>,
     allowed: Option<&Allowed<'_>>,
     versions_apart: bool,
-) -> Option<(Confidence, String, DecidedBy)> {
-    let offered = &refusal.hello.offer.cipher_suites;
-    let shown = shown(refusal);
-    let count = phrase::count(offered.len(), "suite");
-    let (them, found) = if offered.len() == 1 {
-        ("it", "the server found it not good enough")
-    } else {
-        ("them", "the server found none of them good enough")
-    };
-    let chosen = refusal.server.accepts.suites.len();
-    let which =
-        if chosen == 1 { "which the client does not offer" } else { "none of which the client offers" };
+) -> Option<(Confidence, Ground)> {
     let said = allowed.map(|allowed| allowed.suites);
     Some(match (refusal.alert_code(), refusal.suites()) {
-        (Some(INSUFFICIENT_SECURITY), _) => (
-            if versions_apart { Confidence::Likely } else { Confidence::Certain },
-            format!("The client offers {count} ({shown}); {found} (alert 71, insufficient_security)."),
-            DecidedBy::Alert,
-        ),
+        (Some(INSUFFICIENT_SECURITY), _) => {
+            (if versions_apart { Confidence::Likely } else { Confidence::Certain }, Ground::Insufficient)
+        }
         (None | Some(HANDSHAKE_FAILURE), _) if refusal.suites_forbidden(allowed).is_some() => {
             let (allowed, basis) = allowed.zip(refusal.suites_forbidden(allowed))?;
             let confidence =
                 if allowed.exact_suites(basis) { Confidence::Certain } else { Confidence::Likely };
-            (confidence, forbidden(refusal, allowed, basis), DecidedBy::Policy(basis))
+            (confidence, Ground::Forbidden(basis))
         }
-        (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) if said != Some(Said::Meets(Basis::File)) => (
-            Confidence::Likely,
-            format!(
-                "The client offers {count} ({shown}); this server was only ever seen to choose {} ({}), {which}.",
-                refusal.accepted_suites(),
-                refusal.seen_in()
-            ),
-            DecidedBy::Others,
-        ),
+        (None | Some(HANDSHAKE_FAILURE), Meets::No(_)) if said != Some(Said::Meets(Basis::File)) => {
+            (Confidence::Likely, Ground::Others)
+        }
         _ if matches!(said, Some(Said::Meets(_))) => return None,
-        (None | Some(HANDSHAKE_FAILURE), Meets::Unknown) if refusal.suites_refused().is_some() => (
-            Confidence::Likely,
-            format!(
-                "The client offers {count} ({shown}); this server refused the same with alert 71 (insufficient_security) in \
-                 another connection, and ended this one."
-            ),
-            DecidedBy::Others,
-        ),
-        (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => (
-            Confidence::Likely,
-            format!(
-                "The client offers {count} ({shown}); the server refused {them} with alert 40 (handshake_failure), as one does \
-                 that can use none."
-            ),
-            DecidedBy::Alert,
-        ),
+        (None | Some(HANDSHAKE_FAILURE), Meets::Unknown) if refusal.suites_refused().is_some() => {
+            (Confidence::Likely, Ground::RefusedBefore)
+        }
+        (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => {
+            (Confidence::Likely, Ground::Failure)
+        }
         (None, Meets::Unknown)
             if refusal.only_unusual_suites() && !refusal.only_old_versions() && !refusal.strict =>
         {
-            let detail = format!(
-                "The client offers {count} ({shown}); no Windows Server release has any of them in its default list."
-            );
-            (Confidence::Likely, detail, DecidedBy::Offer)
+            (Confidence::Likely, Ground::Unusual)
         }
         _ => return None,
     })
+}
+
+impl Ground {
+    /// The step that decided.
+    const fn step(self) -> DecidedBy {
+        match self {
+            Self::Insufficient | Self::Failure => DecidedBy::Alert,
+            Self::Forbidden(basis) => DecidedBy::Policy(basis),
+            Self::Others | Self::RefusedBefore => DecidedBy::Others,
+            Self::Unusual => DecidedBy::Offer,
+        }
+    }
+
+    /// In words.
+    fn detail(self, refusal: &Refusal<'_>, allowed: Option<&Allowed<'_>>) -> String {
+        let offered = refusal.hello.offer.cipher_suites.len();
+        let shown = shown(refusal);
+        let count = phrase::count(offered, "suite");
+        let (them, found) = if offered == 1 {
+            ("it", "the server found it not good enough")
+        } else {
+            ("them", "the server found none of them good enough")
+        };
+        match self {
+            Self::Insufficient => {
+                format!("The client offers {count} ({shown}); {found} (alert 71, insufficient_security).")
+            }
+            Self::Forbidden(basis) => {
+                allowed.map_or_else(String::new, |allowed| forbidden(refusal, allowed, basis))
+            }
+            Self::Others => {
+                let chosen = refusal.server.accepts.suites.len();
+                let which = if chosen == 1 {
+                    "which the client does not offer"
+                } else {
+                    "none of which the client offers"
+                };
+                format!(
+                    "The client offers {count} ({shown}); this server was only ever seen to choose {} ({}), {which}.",
+                    refusal.accepted_suites(),
+                    refusal.seen_in()
+                )
+            }
+            Self::RefusedBefore => format!(
+                "The client offers {count} ({shown}); this server refused the same with alert 71 (insufficient_security) in \
+                 another connection, and ended this one."
+            ),
+            Self::Failure => format!(
+                "The client offers {count} ({shown}); the server refused {them} with alert 40 (handshake_failure), as one does \
+                 that can use none."
+            ),
+            Self::Unusual => format!(
+                "The client offers {count} ({shown}); no Windows Server release has any of them in its default list."
+            ),
+        }
+    }
 }
 
 /// The suites that are offered, those first which count: of TLS 1.3 SQL Server takes none before TDS 8.0.

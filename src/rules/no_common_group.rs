@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
             .step("On Linux look at Groups (or Curves) in openssl.cnf.")
             .step(remedy::schannel_events(connection, Side::Server, "36874 or 36888 (alert 40)"))
             .step(remedy::more_events())
-            .group(refusal.group(connection)),
+            .group(refusal.alike(connection)),
     )
 }
 

@@ -58,7 +58,7 @@ fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
             .step("Give SQL Server a certificate signed with SHA-256, with an RSA key of 2048 bits or more.")
             .step(remedy::schannel_events(connection, Side::Server, "36874 or 36888 (alert 40)"))
             .step(remedy::more_events())
-            .group(refusal.group(connection)),
+            .group(refusal.alike(connection)),
     )
 }
 

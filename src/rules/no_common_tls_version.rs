@@ -4,9 +4,10 @@ use super::allowed::{Allowed, Basis, Said};
 use super::phrase::{self, PRE_LOGIN_10054};
 use super::refusal::{DecidedBy, Meets, Refusal, highest, offers_version};
 use super::remedy::{enable_version, more_events, schannel_events};
-use crate::facts::{Moment, Side};
+use crate::facts::{ConnectionFacts, Moment, Side};
 use crate::reference::supports_tls12;
 use crate::rules::{Case, Confidence, Step, Verdict, declare_rule};
+use crate::tds::ProductBuild;
 use crate::tls::ProtocolVersion;
 
 declare_rule! {
@@ -46,92 +47,136 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
 fn refused_by_server(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let refusal = Refusal::of(case)?;
-    let offered = phrase::offered_versions(connection);
     let allowed = Allowed::of(&refusal);
+    let allowed = allowed.as_ref();
+    let (confidence, ground) = decided(&refusal, allowed)?;
+    let gist = Verdict::of(confidence).group(refusal.alike(connection));
+    Some(case.tell(gist, |verdict| {
+        let detail = ground.detail(connection, &refusal, allowed);
+        let verdict = verdict.detail(refusal.told(&detail, ground.step()));
+        refusal.compared(allowed, with_proof(case, verdict, ground.taught()))
+    }))
+}
+
+/// What shows that no version is in common.
+#[derive(Debug, Clone, Copy)]
+enum Ground {
+    /// Alert 70 says so; where the server was seen to accept another version.
+    Refused(Option<Moment>),
+    /// Alert 86 does.
+    Fallback,
+    /// The policy does.
+    Forbidden(Basis),
+    /// The server was only seen to accept others, there first.
+    Others(Moment),
+    /// It refused the same with alert 70 in another connection.
+    RefusedBefore(Option<Moment>),
+    /// The client offers old versions alone.
+    Old,
+    /// The server's build does not speak what the client offers.
+    Build(ProductBuild, Moment),
+}
+
+/// How sure, and by what.
+fn decided(refusal: &Refusal<'_>, allowed: Option<&Allowed<'_>>) -> Option<(Confidence, Ground)> {
     let seen = refusal.versions();
-    let forbidden = refusal.versions_forbidden(allowed.as_ref());
-    let (confidence, detail, taught, step) = match (refusal.alert_code(), seen) {
-        (Some(PROTOCOL_VERSION), Meets::No(at)) => (
-            Confidence::Certain,
-            format!(
+    let forbidden = refusal.versions_forbidden(allowed);
+    Some(match (refusal.alert_code(), seen) {
+        (Some(PROTOCOL_VERSION), Meets::No(at)) => (Confidence::Certain, Ground::Refused(Some(at))),
+        (Some(PROTOCOL_VERSION), _) => (Confidence::Certain, Ground::Refused(None)),
+        (Some(INAPPROPRIATE_FALLBACK), _) => (Confidence::Likely, Ground::Fallback),
+        (code, _) if forbidden.is_some() && refusal.leaves_open() && code != Some(71) => {
+            let (allowed, basis) = allowed.zip(forbidden)?;
+            let confidence = if allowed.exact(basis) { Confidence::Certain } else { Confidence::Likely };
+            (confidence, Ground::Forbidden(basis))
+        }
+        (code, Meets::No(at))
+            if refusal.leaves_open() && code != Some(71) && !allows(allowed, Basis::File) =>
+        {
+            (Confidence::Likely, Ground::Others(at))
+        }
+        (_, _) if decides(refusal, allowed) => return None,
+        (None | Some(40), Meets::Unknown) if refusal.versions_refused().is_some() => {
+            (Confidence::Likely, Ground::RefusedBefore(refusal.versions_refused()))
+        }
+        (None | Some(40), Meets::Unknown) if refusal.only_old_versions() && !refusal.strict => {
+            (Confidence::Likely, Ground::Old)
+        }
+        (None | Some(40), Meets::Unknown) if !refusal.strict => {
+            let (build, at) = refusal.build_without_tls12()?;
+            (Confidence::Likely, Ground::Build(build, at))
+        }
+        _ => return None,
+    })
+}
+
+impl Ground {
+    /// The step that decided.
+    const fn step(self) -> DecidedBy {
+        match self {
+            Self::Refused(_) | Self::Fallback => DecidedBy::Alert,
+            Self::Forbidden(basis) => DecidedBy::Policy(basis),
+            Self::Others(_) | Self::RefusedBefore(_) => DecidedBy::Others,
+            Self::Old => DecidedBy::Offer,
+            Self::Build(..) => DecidedBy::Build,
+        }
+    }
+
+    /// The frame that taught what the server takes.
+    const fn taught(self) -> Option<Moment> {
+        match self {
+            Self::Refused(at) | Self::RefusedBefore(at) => at,
+            Self::Others(at) | Self::Build(_, at) => Some(at),
+            Self::Fallback | Self::Forbidden(_) | Self::Old => None,
+        }
+    }
+
+    /// In words.
+    fn detail(
+        self,
+        connection: &ConnectionFacts,
+        refusal: &Refusal<'_>,
+        allowed: Option<&Allowed<'_>>,
+    ) -> String {
+        let offered = phrase::offered_versions(connection);
+        match self {
+            Self::Refused(Some(_)) => format!(
                 "The client offers {offered}; the server refused that with alert 70 (protocol_version) and accepts {} from others.",
                 refusal.accepted_versions()
             ),
-            Some(at),
-            DecidedBy::Alert,
-        ),
-        (Some(PROTOCOL_VERSION), _) => (
-            Confidence::Certain,
-            format!("The client offers {offered}; the server refused that with alert 70 (protocol_version)."),
-            None,
-            DecidedBy::Alert,
-        ),
-        (Some(INAPPROPRIATE_FALLBACK), _) => (
-            Confidence::Likely,
-            format!(
+            Self::Refused(None) => {
+                format!("The client offers {offered}; the server refused that with alert 70 (protocol_version).")
+            }
+            Self::Fallback => format!(
                 "The client fell back to {offered} (TLS_FALLBACK_SCSV); the server can do more and refused that with alert 86 (inappropriate_fallback)."
             ),
-            None,
-            DecidedBy::Alert,
-        ),
-        (code, _) if forbidden.is_some() && refusal.leaves_open() && code != Some(71) => {
-            let (allowed, basis) = allowed.as_ref().zip(forbidden)?;
-            let confidence = if allowed.exact(basis) { Confidence::Certain } else { Confidence::Likely };
-            let detail = format!(
-                "The client offers {offered}; by {} the server allows none of these (it allows {}), and it ended the \
-                 connection.",
-                allowed.words(basis),
-                allowed.allowed_versions()
-            );
-            (confidence, detail, None, DecidedBy::Policy(basis))
-        }
-        (code, Meets::No(at))
-            if refusal.leaves_open() && code != Some(71) && !allows(allowed.as_ref(), Basis::File) =>
-        {
-            (
-                Confidence::Likely,
+            Self::Forbidden(basis) => allowed.map_or_else(String::new, |allowed| {
                 format!(
-                    "The client offers {offered}; this server was only ever seen to accept {} ({}), and ended this connection.",
-                    refusal.accepted_versions(),
-                    refusal.seen_in()
-                ),
-                Some(at),
-                DecidedBy::Others,
-            )
-        }
-        (_, _) if decides(&refusal, allowed.as_ref()) => return None,
-        (None | Some(40), Meets::Unknown) if refusal.versions_refused().is_some() => (
-            Confidence::Likely,
-            format!(
+                    "The client offers {offered}; by {} the server allows none of these (it allows {}), and it ended the \
+                     connection.",
+                    allowed.words(basis),
+                    allowed.allowed_versions()
+                )
+            }),
+            Self::Others(_) => format!(
+                "The client offers {offered}; this server was only ever seen to accept {} ({}), and ended this connection.",
+                refusal.accepted_versions(),
+                refusal.seen_in()
+            ),
+            Self::RefusedBefore(_) => format!(
                 "The client offers {offered}; this server refused the same with alert 70 (protocol_version) in another \
                  connection, and ended this one."
             ),
-            refusal.versions_refused(),
-            DecidedBy::Others,
-        ),
-        (None | Some(40), Meets::Unknown) if refusal.only_old_versions() && !refusal.strict => (
-            Confidence::Likely,
-            format!(
+            Self::Old => format!(
                 "The client offers {offered}; the server ended the connection without a ServerHello, as one does \
                  that requires TLS 1.2."
             ),
-            None,
-            DecidedBy::Offer,
-        ),
-        (None | Some(40), Meets::Unknown) if !refusal.strict => {
-            let (build, at) = refusal.build_without_tls12()?;
-            let detail = format!(
+            Self::Build(build, _) => format!(
                 "The client offers {offered}; this build of SQL Server ({build}) does not speak TLS 1.2, and the server \
                  ended the connection without a ServerHello."
-            );
-            (Confidence::Likely, detail, Some(at), DecidedBy::Build)
+            ),
         }
-        _ => return None,
-    };
-    let allowed = allowed.as_ref();
-    let verdict = Verdict::new(confidence, refusal.told(&detail, step));
-    let verdict = with_proof(case, verdict, taught).group(refusal.group(connection));
-    Some(refusal.compared(allowed, verdict))
+    }
 }
 
 /// The policy allows a version that the client offers, by this or by something surer.
@@ -161,14 +206,16 @@ fn refused_by_client(case: &Case<'_>) -> Option<Verdict> {
         (false, false) => Confidence::Likely,
         (false, true) => return None,
     };
-    let detail = format!(
-        "The server answers with {}; the client offers {} and {}.",
-        chosen.version,
-        phrase::offered_versions(connection),
-        phrase::ended_how(connection)
-    );
-    let verdict = Verdict::new(confidence, detail);
-    Some(with_proof(case, verdict, None).group(format!("{:?} {alert:?} {}", hello.offer, chosen.version)))
+    let gist = Verdict::of(confidence).group(format!("{:?} {alert:?} {}", hello.offer, chosen.version));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The server answers with {}; the client offers {} and {}.",
+            chosen.version,
+            phrase::offered_versions(connection),
+            phrase::ended_how(connection)
+        );
+        with_proof(case, verdict.detail(detail), None)
+    }))
 }
 
 fn with_proof(case: &Case<'_>, verdict: Verdict, taught: Option<Moment>) -> Verdict {

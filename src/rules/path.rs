@@ -76,26 +76,28 @@ fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
     let (low, high) = reset.host_ttl?;
     let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
     let who = phrase::who(reset.from);
-    let detail = match reset.sender_went_on {
-        Some(_) if (low..=high).contains(&reset.ttl) => format!(
-            "After the RST in the name of the {who} the {who} goes on sending: it never sent that RST, another machine did."
-        ),
-        _ => format!(
-            "The RST in the name of the {who} has TTL {}, the {who}'s other packets have {usual}: another machine sent it.",
-            reset.ttl
-        ),
-    };
-    let went_on = reset.sender_went_on.map(|at| Evidence::new(at, who, "new data, as if it had sent no RST"));
-    Some(
-        Verdict::new(Confidence::Likely, detail)
+    let gist =
+        Verdict::of(Confidence::Likely).group(format!("{who} {} {usual} {:?}", reset.ttl, connection.phase));
+    Some(case.tell(gist, |verdict| {
+        let detail = match reset.sender_went_on {
+            Some(_) if (low..=high).contains(&reset.ttl) => format!(
+                "After the RST in the name of the {who} the {who} goes on sending: it never sent that RST, another machine did."
+            ),
+            _ => format!(
+                "The RST in the name of the {who} has TTL {}, the {who}'s other packets have {usual}: another machine sent it.",
+                reset.ttl
+            ),
+        };
+        let went_on = reset.sender_went_on.map(|at| Evidence::new(at, who, "new data, as if it had sent no RST"));
+        verdict
+            .detail(detail)
             .application(phrase::forcibly_closed(connection))
             .evidence(Evidence::new(reset.moment, who, format!("RST, TTL {}", reset.ttl)))
             .evidence(last_genuine(connection, reset))
             .evidence(went_on)
             .step("Capture on the client and on the server at the same time: the end that never sent this RST proves it.")
             .step("Ask for the logs of firewalls, load balancers and intrusion prevention between the two at that second.")
-            .group(format!("{who} {} {usual} {:?}", reset.ttl, connection.phase)),
-    )
+    }))
 }
 
 fn last_genuine(connection: &ConnectionFacts, reset: &ResetFact) -> Option<Evidence> {
@@ -130,23 +132,25 @@ fn check_loss(case: &Case<'_>) -> Option<Verdict> {
     let half = half(connection, side);
     let who = phrase::who(side);
     let black_hole = half.largest_segment > half.largest_acknowledged && half.largest_acknowledged > 0;
-    let detail = if black_hole {
-        format!(
-            "The {who}'s large segments ({} bytes) are lost while its small ones (up to {} bytes) arrive: a device drops \
-             packets above its MTU and does not say so.",
-            half.largest_segment, half.largest_acknowledged
-        )
-    } else {
-        format!(
-            "The {who} sent the same segment {} times and was never answered: {} bytes are lost on the way.",
-            half.max_repeats + 1,
-            half.unacknowledged
-        )
-    };
     let confidence =
         if connection.ended.by == EndedBy::Nobody { Confidence::Likely } else { Confidence::Certain };
-    Some(
-        Verdict::new(confidence, detail)
+    let gist = Verdict::of(confidence).group(format!("{who} {black_hole} {:?}", connection.phase));
+    Some(case.tell(gist, |verdict| {
+        let detail = if black_hole {
+            format!(
+                "The {who}'s large segments ({} bytes) are lost while its small ones (up to {} bytes) arrive: a device drops \
+                 packets above its MTU and does not say so.",
+                half.largest_segment, half.largest_acknowledged
+            )
+        } else {
+            format!(
+                "The {who} sent the same segment {} times and was never answered: {} bytes are lost on the way.",
+                half.max_repeats + 1,
+                half.unacknowledged
+            )
+        };
+        verdict
+            .detail(detail)
             .application(phrase::TIMEOUT)
             .evidence(half.last_data.map(|at| Evidence::new(at, who, format!("payload, {} repeats in a row", half.max_repeats))))
             .evidence(phrase::ending(connection, half.last_data))
@@ -155,8 +159,7 @@ fn check_loss(case: &Case<'_>) -> Option<Verdict> {
             } else {
                 "Look for a lossy link or a device that drops this connection: compare captures of both sides."
             })
-            .group(format!("{who} {black_hole} {:?}", connection.phase)),
-    )
+    }))
 }
 
 /// How long the connection had been silent when the RST came: right before it, or before the client's packets that it
@@ -186,24 +189,26 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
     if idle.is_none() && !dead {
         return None;
     }
-    let woke = tcp.woke.filter(|woke| reset.is_some_and(|reset| woke.moment < reset.moment));
-    let detail = match idle {
-        Some(reset) if reset.after_silence >= IDLE => format!(
-            "After {} without a packet the connection was reset in the name of the server.",
-            duration(reset.after_silence)
-        ),
-        Some(reset) => format!(
-            "The first packet of the client after {} of silence was answered by RST: by then whoever sends that no longer \
-             knew the connection.",
-            duration(silence_before(connection, reset).unwrap_or_default())
-        ),
-        None => format!(
-            "{probes} keep-alive probes in a row were not answered: the path or the other end is gone."
-        ),
-    };
-    let quiet = tcp.client.last_data.max(tcp.server.last_data);
-    Some(
-        Verdict::new(Confidence::Likely, detail)
+    let gist = Verdict::of(Confidence::Likely).group(format!("{dead}"));
+    Some(case.tell(gist, |verdict| {
+        let woke = tcp.woke.filter(|woke| reset.is_some_and(|reset| woke.moment < reset.moment));
+        let detail = match idle {
+            Some(reset) if reset.after_silence >= IDLE => format!(
+                "After {} without a packet the connection was reset in the name of the server.",
+                duration(reset.after_silence)
+            ),
+            Some(reset) => format!(
+                "The first packet of the client after {} of silence was answered by RST: by then whoever sends that no longer \
+                 knew the connection.",
+                duration(silence_before(connection, reset).unwrap_or_default())
+            ),
+            None => format!(
+                "{probes} keep-alive probes in a row were not answered: the path or the other end is gone."
+            ),
+        };
+        let quiet = tcp.client.last_data.max(tcp.server.last_data);
+        verdict
+            .detail(detail)
             .application("\"A transport-level error has occurred when sending the request\" or \"... receiving results\" (10054)")
             .evidence(quiet.map(|at| Evidence::new(at, "", "last payload")))
             .evidence(woke.map(|woke| {
@@ -212,6 +217,5 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
             .evidence(reset.map(|reset| Evidence::new(reset.moment, phrase::who(reset.from), "RST")))
             .step("Find what forgets idle connections: firewall and load balancer timeouts (Azure's is 4 minutes by default).")
             .step("Let keep-alives keep it: KeepAlive in SQL Server Configuration Manager (30 s by default), or a shorter pool lifetime (Connection Lifetime, Load Balance Timeout).")
-            .group(format!("{dead}")),
-    )
+    }))
 }

@@ -118,26 +118,26 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     if !phrase::all_heard(connection, answered.or(since)) {
         return None; // it may have been the answer, or what the client said to it
     }
-    let waited = connection.ended.at.zip(since).map_or(0, |(end, since)| end.time.since(since.time));
-    let later = if waited >= LONG { format!(", {} later", phrase::duration(waited)) } else { String::new() };
-    let mut verdict =
-        Verdict::new(confidence, format!("The server {} {when}{later}.", phrase::ended_how(connection)))
+    let gist = Verdict::of(confidence).group(format!("{when} {:?}", connection.ended.how));
+    Some(case.tell(gist, |verdict| {
+        let waited = connection.ended.at.zip(since).map_or(0, |(end, since)| end.time.since(since.time));
+        let later = if waited >= LONG { format!(", {} later", phrase::duration(waited)) } else { String::new() };
+        let mut verdict = verdict
+            .detail(format!("The server {} {when}{later}.", phrase::ended_how(connection)))
             .application(PRE_LOGIN_10054)
             .evidence(prelogin_line(case))
             .evidence(phrase::ending(connection, since));
-    if connection.phase == Phase::Prelogin {
-        verdict = verdict.candidate(
-            "strict-tls-required",
-            "a server that forces strict encryption (TDS 8.0) closes on a PRELOGIN in clear",
-        );
-    }
-    Some(
+        if connection.phase == Phase::Prelogin {
+            verdict = verdict.candidate(
+                "strict-tls-required",
+                "a server that forces strict encryption (TDS 8.0) closes on a PRELOGIN in clear",
+            );
+        }
         verdict
             .step("Read the SQL Server error log of that second: 17828 (PRELOGIN not valid), 17809 (too many connections), 17813 (stopped), 17830.")
             .step("SQL Server Configuration Manager > Protocols: is Force Strict Encryption on? Then only TDS 8.0 drivers get in.")
             .step("Is there a proxy or load balancer on this port whose server behind it is down?")
-            .group(format!("{when} {:?}", connection.ended.how)),
-    )
+    }))
 }
 
 fn prelogin_line(case: &Case<'_>) -> Option<Evidence> {

@@ -1,12 +1,16 @@
 //! A ClientHello that the server refused: what it offered next to what the server was seen to accept. Shared by
 //! the rules that decide between version, suite, group and signature algorithm (in that order).
 
-use crate::facts::{AlertFact, ClientHelloFacts, Moment, Offer, Phase, Seen, ServerFacts, Side};
+use std::sync::Arc;
+
+use crate::facts::{
+    AlertFact, ClientHelloFacts, ConnectionFacts, Moment, Offer, Phase, Seen, ServerFacts, Side,
+};
 use crate::reference::policy::Policies;
 use crate::reference::{Match, releases_that};
 use crate::rules::allowed::{Allowed, Basis, Said};
 use crate::rules::phrase;
-use crate::rules::{Case, Verdict};
+use crate::rules::{Alike, Case, Verdict};
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What the user said is not so: a cause of misunderstanding that no rule looks for.
@@ -284,9 +288,13 @@ impl<'a> Refusal<'a> {
         phrase::suites(self.server.accepts.suites.keys(), 3)
     }
 
-    /// The offer's fingerprint for folding: equal offers read the same.
-    pub(super) fn group(&self, connection: &crate::facts::ConnectionFacts) -> String {
-        format!("{:?} {:?} {:?}", connection.ended.how, self.alert_code(), self.hello.offer)
+    /// What refusals fold by: equal offers that were refused in the same way.
+    pub(super) fn alike(&self, connection: &ConnectionFacts) -> Alike {
+        Alike::Refused {
+            how: connection.ended.how,
+            alert: self.alert_code(),
+            offer: Arc::clone(&self.hello.offer),
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub enum Rank {
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {
-    /// One connection, next to what is known of its server.
+    /// One connection, next to what is known of its server. Asked in brief it says the same, in fewer words or none.
     Connection(fn(&Case<'_>) -> Option<Verdict>),
     /// One server, with all that its connections taught. May say several things.
     Server(fn(&ServerCase<'_>) -> Vec<Note>),
@@ -78,6 +78,17 @@ pub struct Case<'a> {
     pub server: &'a ServerFacts,
     /// What the user says is allowed.
     pub policies: &'a Policies,
+    /// Whether it is enough to hear what the verdict is: severity, confidence, and what it folds by. The words cost many
+    /// times more, and are wanted of the first of those that fold alone.
+    pub brief: bool,
+}
+
+impl Case<'_> {
+    /// A verdict with its words, where they are wanted.
+    #[must_use]
+    pub fn tell(&self, gist: Verdict, words: impl FnOnce(Verdict) -> Verdict) -> Verdict {
+        if self.brief { gist } else { words(gist) }
+    }
 }
 
 /// What a server rule sees.

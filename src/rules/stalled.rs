@@ -97,18 +97,20 @@ fn waited_for(case: &Case<'_>, phases: &[Phase], least: i64) -> Option<Owed> {
 
 fn verdict(case: &Case<'_>, owed: &Owed, asked: &str, missing: &str) -> Verdict {
     let connection = case.connection;
-    let line = Evidence::new(owed.since, "client", format!("{asked}, acknowledged by the server's TCP"));
-    let detail = detail(connection, owed, &format!("{asked} was delivered, and {missing} did not come"));
-    Verdict::new(Confidence::Certain, detail)
-        .application(TIMEOUT)
-        .evidence(line)
-        .evidence(phrase::ending(connection, Some(owed.since)))
-        .rules_out(
-            "network-loss",
-            "the server's TCP acknowledged what the client sent",
-            connection.tcp.server.last.filter(|last| *last > owed.since),
-        )
-        .group(format!("{missing} {:?}", connection.ended.how))
+    let gist = Verdict::of(Confidence::Certain).group(format!("{missing} {:?}", connection.ended.how));
+    case.tell(gist, |verdict| {
+        let line = Evidence::new(owed.since, "client", format!("{asked}, acknowledged by the server's TCP"));
+        verdict
+            .detail(detail(connection, owed, &format!("{asked} was delivered, and {missing} did not come")))
+            .application(TIMEOUT)
+            .evidence(line)
+            .evidence(phrase::ending(connection, Some(owed.since)))
+            .rules_out(
+                "network-loss",
+                "the server's TCP acknowledged what the client sent",
+                connection.tcp.server.last.filter(|last| *last > owed.since),
+            )
+    })
 }
 
 /// What is missing, for how long, and how it ended.
@@ -123,12 +125,12 @@ fn detail(connection: &ConnectionFacts, owed: &Owed, missing: &str) -> String {
 
 fn check_prelogin(case: &Case<'_>) -> Option<Verdict> {
     let owed = waited_for(case, &[Phase::Prelogin], GAVE_UP)?;
-    Some(
-        verdict(case, &owed, "PRELOGIN", "an answer")
+    Some(case.tell(verdict(case, &owed, "PRELOGIN", "an answer"), |verdict| {
+        verdict
             .step("On the server: is SQL Server hung, or are its threads all busy? Look in its error log for 17883 to 17888 at that time.")
             .step(remedy::listener(case.connection.server))
-            .step("If the listener accepts in bursts and then is silent, read the page of R6 (tdscope rule R6)."),
-    )
+            .step("If the listener accepts in bursts and then is silent, read the page of R6 (tdscope rule R6).")
+    }))
 }
 
 fn check_handshake(case: &Case<'_>) -> Option<Verdict> {
@@ -139,53 +141,59 @@ fn check_handshake(case: &Case<'_>) -> Option<Verdict> {
             verdict(case, &owed, "The client's key exchange", "the server's Finished")
         }
         (_, Phase::ClientHello) => verdict(case, &owed, "ClientHello", "ServerHello"),
-        _ => halfway(case.connection, &owed),
+        _ => halfway(case, &owed),
     };
-    Some(
+    Some(case.tell(verdict, |verdict| {
         verdict
             .step("On the server: is it short of worker threads at that time (error log 17883 to 17888, high CPU, blocking)?")
-            .step("Is the certificate's key in an HSM or behind a service that hangs? Look at Schannel and CAPI2 events."),
-    )
+            .step("Is the certificate's key in an HSM or behind a service that hangs? Look at Schannel and CAPI2 events.")
+    }))
 }
 
 /// ServerHello came, and what must follow it did not.
-fn halfway(connection: &ConnectionFacts, owed: &Owed) -> Verdict {
-    let missing = "The server sent ServerHello, and the rest of the server's handshake did not come";
-    let last = connection.tcp.server.last_data.unwrap_or(owed.since);
-    Verdict::new(Confidence::Certain, detail(connection, owed, missing))
-        .application(TIMEOUT)
-        .evidence(phrase::server_hello(connection))
-        .evidence(Evidence::new(last, "server", "the last that came of its handshake"))
-        .evidence(phrase::ending(connection, Some(owed.since)))
-        .candidate("network-loss", "the rest of it may have been lost on the way")
-        .group(format!("halfway {:?}", connection.ended.how))
+fn halfway(case: &Case<'_>, owed: &Owed) -> Verdict {
+    let connection = case.connection;
+    let gist = Verdict::of(Confidence::Certain).group(format!("halfway {:?}", connection.ended.how));
+    case.tell(gist, |verdict| {
+        let missing = "The server sent ServerHello, and the rest of the server's handshake did not come";
+        let last = connection.tcp.server.last_data.unwrap_or(owed.since);
+        verdict
+            .detail(detail(connection, owed, missing))
+            .application(TIMEOUT)
+            .evidence(phrase::server_hello(connection))
+            .evidence(Evidence::new(last, "server", "the last that came of its handshake"))
+            .evidence(phrase::ending(connection, Some(owed.since)))
+            .candidate("network-loss", "the rest of it may have been lost on the way")
+    })
 }
 
 fn check_login(case: &Case<'_>) -> Option<Verdict> {
     let owed = waited_for(case, &[Phase::LoginSent], GAVE_UP)?;
-    Some(
-        verdict(case, &owed, "The login", "the answer")
+    Some(case.tell(verdict(case, &owed, "The login", "the answer"), |verdict| {
+        verdict
             .step(
                 Step::new("Read the connectivity ring buffer of the server, which splits the login time (T-SQL):").command(
                     "SELECT CAST(record AS xml) FROM sys.dm_os_ring_buffers WHERE ring_buffer_type = \
                      'RING_BUFFER_CONNECTIVITY'",
                 ),
             )
-            .step("With Windows authentication check that the server reaches a domain controller quickly; look for logon triggers."),
-    )
+            .step("With Windows authentication check that the server reaches a domain controller quickly; look for logon triggers.")
+    }))
 }
 
 fn check_session(case: &Case<'_>) -> Option<Verdict> {
     /// A request may take a while; a client that leaves sooner has not given up on it.
     const PATIENCE: i64 = 4_000_000_000;
     let owed = waited_for(case, &[Phase::LoggedIn], PATIENCE)?;
-    let attention = case.connection.tds.attention;
-    let line = attention.map(|at| Evidence::new(at, "client", "ATTENTION: the client cancels the request"));
-    let verdict = verdict(case, &owed, "A request", "an answer").evidence(line);
-    Some(
-        Verdict { confidence: Confidence::Likely, ..verdict }
+    let verdict = verdict(case, &owed, "A request", "an answer");
+    let likely = Verdict { confidence: Confidence::Likely, ..verdict };
+    Some(case.tell(likely, |verdict| {
+        let attention = case.connection.tds.attention;
+        let line = attention.map(|at| Evidence::new(at, "client", "ATTENTION: the client cancels the request"));
+        verdict
+            .evidence(line)
             .application(COMMAND_TIMEOUT)
             .step("Look for blocking and long queries at that time: sys.dm_exec_requests, sys.dm_os_waiting_tasks, the blocked process report.")
-            .step("If the query is meant to take that long, raise the client's command timeout (CommandTimeout, 30 s by default)."),
-    )
+            .step("If the query is meant to take that long, raise the client's command timeout (CommandTimeout, 30 s by default).")
+    }))
 }

@@ -116,31 +116,32 @@ fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     if accepts_others(case) {
         return None;
     }
-    let accepted = case.server.accepted.first();
-    let (ip, port) = (connection.server.ip, connection.server.port);
-    let detail = match accepted {
-        None => format!("{ip} refuses every connection: nothing listens on port {port}."),
-        Some(_) => format!("{ip} refuses the connection: nothing listens on port {port} at that time."),
-    };
-    let mut verdict = Verdict::new(Confidence::Likely, detail)
-        .candidate(
-            "reset-by-middlebox",
-            "a firewall may refuse in the host's name: compare the TTL with other packets of the host",
-        )
-        .application(REFUSED_10061)
-        .evidence(syn_line(connection))
-        .evidence(Evidence::new(reset.moment, "server", "RST in answer to the SYN"));
-    verdict = match accepted {
-        None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
-        Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
-    };
-    Some(
+    let gist = Verdict::of(Confidence::Likely).group("refused");
+    Some(case.tell(gist, |verdict| {
+        let accepted = case.server.accepted.first();
+        let (ip, port) = (connection.server.ip, connection.server.port);
+        let detail = match accepted {
+            None => format!("{ip} refuses every connection: nothing listens on port {port}."),
+            Some(_) => format!("{ip} refuses the connection: nothing listens on port {port} at that time."),
+        };
+        let mut verdict = verdict
+            .detail(detail)
+            .candidate(
+                "reset-by-middlebox",
+                "a firewall may refuse in the host's name: compare the TTL with other packets of the host",
+            )
+            .application(REFUSED_10061)
+            .evidence(syn_line(connection))
+            .evidence(Evidence::new(reset.moment, "server", "RST in answer to the SYN"));
+        verdict = match accepted {
+            None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
+            Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
+        };
         verdict
             .step(Step::new(format!("Is the service running? On {ip}:")).command("Get-Service 'MSSQL*'"))
             .step("Which port does it use? Its error log says \"Server is listening on\"; a named instance has a dynamic port unless one was set.")
             .step("Is TCP/IP enabled in SQL Server Configuration Manager? Does a firewall reject in its name?")
-            .group("refused"),
-    )
+    }))
 }
 
 fn check_silent(case: &Case<'_>) -> Option<Verdict> {
@@ -148,37 +149,39 @@ fn check_silent(case: &Case<'_>) -> Option<Verdict> {
     if !unanswered(case) || accepts_others(case) {
         return None;
     }
-    let (ip, port) = (connection.server.ip, connection.server.port);
-    let detail = match (connection.tcp.syn, connection.tcp.last_syn) {
-        (Some(first), Some(last)) => format!(
-            "{ip} does not answer: {} SYNs to port {port} within {}, and no answer.",
-            connection.tcp.syns,
-            duration(last.time.since(first.time))
-        ),
-        _ => format!(
-            "{ip} does not answer: a SYN to port {port}, and no answer within {}.",
-            duration(connection.owed.map_or(0, |owed| owed.waited))
-        ),
-    };
     let accepted = case.server.accepted.first();
     let confidence =
         if accepted.is_none() && connection.tcp.syns > 1 { Confidence::Certain } else { Confidence::Likely };
-    let mut verdict = Verdict::new(confidence, detail)
-        .application(SYN_TIMEOUT)
-        .evidence(syn_line(connection))
-        .evidence(connection.tcp.last_syn.map(|at| Evidence::new(at, "client", "its last retry")));
-    verdict = match accepted {
-        None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
-        Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
-    };
-    verdict = match (lost_on_the_way(case), connection.tcp.syn) {
-        (Ok(because), _) if case.server.taken_at != TakenAt::Unknown => {
-            verdict.candidate("network-loss", because)
-        }
-        (Err(because), Some(syn)) => verdict.rules_out("network-loss", because, Some(syn)),
-        _ => verdict,
-    };
-    Some(
+    let gist = Verdict::of(confidence).group("silent");
+    Some(case.tell(gist, |verdict| {
+        let (ip, port) = (connection.server.ip, connection.server.port);
+        let detail = match (connection.tcp.syn, connection.tcp.last_syn) {
+            (Some(first), Some(last)) => format!(
+                "{ip} does not answer: {} SYNs to port {port} within {}, and no answer.",
+                connection.tcp.syns,
+                duration(last.time.since(first.time))
+            ),
+            _ => format!(
+                "{ip} does not answer: a SYN to port {port}, and no answer within {}.",
+                duration(connection.owed.map_or(0, |owed| owed.waited))
+            ),
+        };
+        let mut verdict = verdict
+            .detail(detail)
+            .application(SYN_TIMEOUT)
+            .evidence(syn_line(connection))
+            .evidence(connection.tcp.last_syn.map(|at| Evidence::new(at, "client", "its last retry")));
+        verdict = match accepted {
+            None => verdict.rules_out("syn-dropped", "the listener accepts nobody in this capture", None),
+            Some(_) => verdict.candidate("syn-dropped", "the listener accepts others, but more than 30 s away"),
+        };
+        verdict = match (lost_on_the_way(case), connection.tcp.syn) {
+            (Ok(because), _) if case.server.taken_at != TakenAt::Unknown => {
+                verdict.candidate("network-loss", because)
+            }
+            (Err(because), Some(syn)) => verdict.rules_out("network-loss", because, Some(syn)),
+            _ => verdict,
+        };
         verdict
             .step(
                 Step::new("Is the address right, and the host up? From another Windows machine:")
@@ -192,8 +195,7 @@ fn check_silent(case: &Case<'_>) -> Option<Verdict> {
                 )
                 .command(remedy::capture(connection.server)),
             )
-            .group("silent"),
-    )
+    }))
 }
 
 fn check_unreachable(case: &Case<'_>) -> Option<Verdict> {
@@ -202,9 +204,11 @@ fn check_unreachable(case: &Case<'_>) -> Option<Verdict> {
     if connection.phase != Phase::Syn {
         return None;
     }
-    let detail = format!("{} answers the SYN with ICMP \"{}\".", icmp.from, icmp.reason);
-    Some(
-        Verdict::new(Confidence::Certain, detail)
+    let gist = Verdict::of(Confidence::Certain).group(format!("{} {}", icmp.from, icmp.reason));
+    Some(case.tell(gist, |verdict| {
+        let detail = format!("{} answers the SYN with ICMP \"{}\".", icmp.from, icmp.reason);
+        verdict
+            .detail(detail)
             .application("\"A network-related or instance-specific error\" (10060, 10061, 10065 or 113)")
             .evidence(syn_line(connection))
             .evidence(Evidence::new(icmp.moment, "", format!("ICMP {} from {}", icmp.reason, icmp.from)))
@@ -213,8 +217,7 @@ fn check_unreachable(case: &Case<'_>) -> Option<Verdict> {
                 "Ask who runs {}: it drops or cannot route what goes to {}.",
                 icmp.from, connection.server
             ))
-            .group(format!("{} {}", icmp.from, icmp.reason)),
-    )
+    }))
 }
 
 pub(super) fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
@@ -228,13 +231,15 @@ pub(super) fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
     if !recent || connection.tcp.syn_ack.is_some() {
         return None;
     }
-    let detail = format!(
-        "The client uses port {} anew while its connection of {} earlier still lives at the server, which does not accept the SYN.",
-        connection.client.port,
-        duration(syn.time.since(previous.last.time))
-    );
-    Some(
-        Verdict::new(Confidence::Likely, detail)
+    let gist = Verdict::of(Confidence::Likely).group("");
+    Some(case.tell(gist, |verdict| {
+        let detail = format!(
+            "The client uses port {} anew while its connection of {} earlier still lives at the server, which does not accept the SYN.",
+            connection.client.port,
+            duration(syn.time.since(previous.last.time))
+        );
+        verdict
+            .detail(detail)
             .application(SYN_TIMEOUT)
             .evidence(Evidence::new(
                 previous.last,
@@ -255,8 +260,7 @@ pub(super) fn check_reuse(case: &Case<'_>) -> Option<Verdict> {
                 .command("netsh int ipv4 set dynamicport tcp start=10000 num=55000"),
             )
             .step("Look for a device that rewrites ports and forgets connections sooner than the server.")
-            .group(""),
-    )
+    }))
 }
 
 /// Evidence of the SYN and its retries.

@@ -51,22 +51,25 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let foreign = refused.is_some_and(|reset| ttl_distance(case, reset) > Some(ResetFact::HOPS));
     // Another machine refused it: the listener may be as busy as ever, and the device may limit how many come in.
     let confidence = if foreign { Confidence::Possible } else { Confidence::Likely };
-    let verdict = Verdict::new(confidence, detail(case, refused, pool))
-        .application(if refused.is_some() { REFUSED_10061 } else { SYN_TIMEOUT })
-        .evidence(syn_line(connection))
-        .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
-        .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
-    let verdict = windows(case, syn, near).into_iter().fold(verdict, Verdict::evidence);
-    let verdict = match refused {
-        Some(reset) => who_refused(case, reset, near, verdict),
-        None => where_lost(case, syn, near, verdict),
-    };
-    let verdict = interruption(case, syn, queue(case, syn, refused.is_some(), verdict));
-    let verdict = steps(case, refused.is_some(), pool, verdict);
-    Some(verdict.group(match (refused, foreign) {
+    let gist = Verdict::of(confidence).group(match (refused, foreign) {
         (Some(_), true) => "refused by another machine",
         (Some(_), false) => "refused",
         (None, _) => "unanswered",
+    });
+    Some(case.tell(gist, |verdict| {
+        let verdict = verdict
+            .detail(detail(case, refused, pool))
+            .application(if refused.is_some() { REFUSED_10061 } else { SYN_TIMEOUT })
+            .evidence(syn_line(connection))
+            .evidence(refused.map(|reset| Evidence::new(reset.moment, "server", "RST in answer to the SYN")))
+            .evidence(Evidence::new(near, "server", "a SYN of another connection that it accepted"));
+        let verdict = windows(case, syn, near).into_iter().fold(verdict, Verdict::evidence);
+        let verdict = match refused {
+            Some(reset) => who_refused(case, reset, near, verdict),
+            None => where_lost(case, syn, near, verdict),
+        };
+        let verdict = interruption(case, syn, queue(case, syn, refused.is_some(), verdict));
+        steps(case, refused.is_some(), pool, verdict)
     }))
 }
 

@@ -1,6 +1,6 @@
 use super::certificate::{self, WeakSignature};
 use super::phrase::{self, PRE_LOGIN_10054};
-use crate::facts::{ConnectionFacts, Phase, Side};
+use crate::facts::{Phase, Side};
 use crate::rules::{Case, Confidence, Severity, Step, Verdict, declare_rule};
 use crate::tls::HashAlgorithm;
 
@@ -26,7 +26,7 @@ declare_rule! {
 
 fn check(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
-    let Some(weak) = certificate::weak_signature(connection) else { return aging(connection) };
+    let Some(weak) = certificate::weak_signature(connection) else { return aging(case) };
     let hash = weak.certificate.signature_hash;
     let refused = phrase::ended_by(connection, Side::Client)
         && connection.phase <= Phase::HandshakeDone
@@ -43,47 +43,46 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
         return Some(verdict(case, &weak, confidence));
     }
     if connection.phase >= Phase::HandshakeDone && !refused {
-        let which = position(&weak);
-        let detail = format!(
-            "{which} is signed with {}: it works with these clients, and breaks with ones that refuse it.",
-            weak.certificate.signature_algorithm
-        );
-        return Some(
-            with_evidence(case, &weak, Verdict::new(Confidence::Certain, detail))
-                .severity(Severity::Warning)
-                .step(
-                    "Replace the certificate by one signed with SHA-256 before a hardening does it for you.",
-                )
-                .group(format!(
-                    "works {} {}",
-                    weak.certificate.subject, weak.certificate.signature_algorithm
-                )),
-        );
+        let works = format!("works {} {}", weak.certificate.subject, weak.certificate.signature_algorithm);
+        let gist = Verdict::of(Confidence::Certain).severity(Severity::Warning).group(works);
+        return Some(case.tell(gist, |verdict| {
+            let detail = format!(
+                "{} is signed with {}: it works with these clients, and breaks with ones that refuse it.",
+                position(&weak),
+                weak.certificate.signature_algorithm
+            );
+            with_evidence(case, &weak, verdict.detail(detail)).step(
+                "Replace the certificate by one signed with SHA-256 before a hardening does it for you.",
+            )
+        }));
     }
     None
 }
 
 /// SHA-1: no cause of failure with SQL Server itself, and on its way out.
-fn aging(connection: &ConnectionFacts) -> Option<Verdict> {
+fn aging(case: &Case<'_>) -> Option<Verdict> {
+    let connection = case.connection;
     let (depth, certificate) = certificate::sha1_signature(connection)?;
     if connection.phase < Phase::HandshakeDone {
         return None;
     }
-    let which = if depth == 0 { "The server's certificate" } else { "A certificate in the server's chain" };
-    let detail = format!(
-        "{which} is signed with SHA-1: these clients took it, and ones with a higher security level (OpenSSL 3, for one) do \
-         not."
-    );
-    let at = connection.tls.certificate.as_ref().map(|certificate| certificate.moment);
-    let line =
-        at.map(|at| phrase::learnt(at, format!("Certificate: {}", certificate::describe(certificate))));
-    Some(
-        Verdict::new(Confidence::Certain, detail)
-            .severity(Severity::Info)
+    let gist = Verdict::of(Confidence::Certain)
+        .severity(Severity::Info)
+        .group(format!("SHA-1 {}", certificate.subject));
+    Some(case.tell(gist, |verdict| {
+        let which = if depth == 0 { "The server's certificate" } else { "A certificate in the server's chain" };
+        let detail = format!(
+            "{which} is signed with SHA-1: these clients took it, and ones with a higher security level (OpenSSL 3, for one) do \
+             not."
+        );
+        let at = connection.tls.certificate.as_ref().map(|certificate| certificate.moment);
+        let line =
+            at.map(|at| phrase::learnt(at, format!("Certificate: {}", certificate::describe(certificate))));
+        verdict
+            .detail(detail)
             .evidence(line)
             .step("Replace it by one signed with SHA-256 at the next renewal.")
-            .group(format!("SHA-1 {}", certificate.subject)),
-    )
+    }))
 }
 
 fn position(weak: &WeakSignature<'_>) -> &'static str {

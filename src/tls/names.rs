@@ -3,10 +3,13 @@
 //! Every number is a newtype: a value that has no name here is kept and printed in hexadecimal.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use tls_parser::{TlsCipherAu, TlsCipherEnc, TlsCipherEncMode, TlsCipherKx, TlsCipherMac, TlsCipherSuite};
+use tls_parser::{
+    CIPHERS, TlsCipherAu, TlsCipherEnc, TlsCipherEncMode, TlsCipherKx, TlsCipherMac, TlsCipherSuite,
+};
 
 macro_rules! number {
     (
@@ -329,6 +332,25 @@ pub enum Authentication {
     Other,
 }
 
+/// The registered suites whose numbers have one high byte, by their low one.
+type Page = [Option<&'static TlsCipherSuite>; 256];
+
+/// Every registered suite, by the high byte of its number: few of them are in use. Suites are looked up several times a
+/// connection, and the registry's own table hashes for that.
+static REGISTERED: LazyLock<[Option<Box<Page>>; 256]> = LazyLock::new(|| {
+    let mut pages = [const { None }; 256];
+    for suite in CIPHERS.values() {
+        let [high, low] = suite.id.0.to_be_bytes().map(usize::from);
+        if let Some(page) = pages.get_mut(high) {
+            let page: &mut Box<Page> = page.get_or_insert_with(|| Box::new([None; 256]));
+            if let Some(slot) = page.get_mut(low) {
+                *slot = Some(suite);
+            }
+        }
+    }
+    pages
+});
+
 impl CipherSuite {
     /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746): a signal, no suite.
     pub const EMPTY_RENEGOTIATION_INFO: Self = Self(0x00FF);
@@ -336,7 +358,8 @@ impl CipherSuite {
     pub const FALLBACK: Self = Self(0x5600);
 
     fn registered(self) -> Option<&'static TlsCipherSuite> {
-        TlsCipherSuite::from_id(self.0)
+        let [high, low] = self.0.to_be_bytes().map(usize::from);
+        *REGISTERED.get(high)?.as_ref()?.get(low)?
     }
 
     /// The IANA name, such as `TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384`.
@@ -435,4 +458,17 @@ display_by_name!(CipherSuite, "0x{:04X}");
 #[must_use]
 pub(super) const fn is_grease(value: u16) -> bool {
     value & 0x0F0F == 0x0A0A && value >> 8 == value & 0xFF
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_looked_up_as_the_registry_does() {
+        for number in 0..=u16::MAX {
+            let registered = TlsCipherSuite::from_id(number).map(|suite| suite.name);
+            assert_eq!(CipherSuite(number).name(), registered, "0x{number:04X}");
+        }
+    }
 }

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{analysis, analysis_with, verdicts};
 use crate::analysis::{Filter, Settings};
-use crate::facts::{Endpoint, LoginCounts, Side};
+use crate::facts::{Endpoint, LoginCounts, Side, Time};
 use crate::rules::tests::case::*;
 use crate::rules::{Confidence, Finding, Severity};
-use crate::tls::ProtocolVersion;
+use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// A ClientHello of TLS 1.0 that the server refuses by alert 70.
 fn refused(id: u64) -> Connection {
@@ -214,4 +214,18 @@ fn a_stranger_is_not_reported_and_a_caller_of_a_named_instance_is() {
     assert!(verdicts(&analysis([silent(1, 8080), silent(2, 50_001)])).is_empty());
     let speaks = Connection::numbered(3).until_session().fin(Side::Client);
     assert_eq!(verdicts(&analysis([silent(1, 8080), silent(2, 50_001), speaks])), [(2, "host-silent")]);
+}
+
+#[test]
+fn findings_alike_in_all_else_stand_in_the_order_of_their_words() {
+    let offering = |id, number| {
+        let mut connection =
+            Connection::numbered(id).until_offering(suites(&[CipherSuite(number)])).alert(Side::Server, 71);
+        connection.facts.first.time = Time(START);
+        connection
+    };
+    let analysis = analysis([offering(1, 5), offering(2, 0xC02F), offering(3, 10)]);
+    let leads: Vec<u64> = errors(&analysis.findings).iter().map(|finding| finding.exemplars[0]).collect();
+    // "10", "49199", "5".
+    assert_eq!(leads, [3, 2, 1]);
 }

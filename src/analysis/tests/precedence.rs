@@ -2,7 +2,8 @@
 
 use super::{analysis, verdicts};
 use crate::analysis::Settings;
-use crate::analysis::fold::{Folder, Opinion};
+use crate::analysis::fold::Folder;
+use crate::analysis::opinion::Opinion;
 use crate::facts::{ConnectionFacts, Offer, PreviousFact, ServerFacts, Side};
 use crate::reference::policy::Policies;
 use crate::rules::tests::case::*;
@@ -14,7 +15,8 @@ use crate::tls::{HashAlgorithm, NamedGroup, ProtocolVersion, SignatureScheme};
 /// Rules of severity error that fit.
 fn fitting(connection: &Connection, server: &Server) -> Vec<&'static str> {
     let policies = Policies::default();
-    let case = Case { connection: &connection.facts, server: &server.facts, policies: &policies };
+    let case =
+        Case { connection: &connection.facts, server: &server.facts, policies: &policies, brief: false };
     let fits = |check: fn(&Case<'_>) -> Option<crate::rules::Verdict>, severity| {
         check(&case).is_some_and(|verdict| verdict.severity.unwrap_or(severity) == Severity::Error)
     };
@@ -27,7 +29,8 @@ fn fitting(connection: &Connection, server: &Server) -> Vec<&'static str> {
 
 fn ruling_on(connection: &ConnectionFacts, server: &ServerFacts) -> Option<Ruling> {
     let settings = Settings::default();
-    Folder::default().take(Opinion::of(connection, server, &settings), connection, &settings, None)
+    let case = Case { connection, server, policies: &settings.policies, brief: false };
+    Folder::default().take(Opinion::of(&case), &case, &settings, None)
 }
 
 fn verdict(connection: &Connection, server: &Server) -> Option<&'static str> {
@@ -191,7 +194,8 @@ fn each_failing_connection_is_counted_in_exactly_one_error() {
         let Subject::Connection(connection, server) = &example.subject else { continue };
         let mut folder = Folder::default();
         let settings = Settings::default();
-        let ruling = folder.take(Opinion::of(connection, server, &settings), connection, &settings, None);
+        let case = Case { connection, server, policies: &settings.policies, brief: false };
+        let ruling = folder.take(Opinion::of(&case), &case, &settings, None);
         let findings = folder.findings();
         let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
         let counted: u64 = errors.iter().map(|finding| finding.count).sum();

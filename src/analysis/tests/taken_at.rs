@@ -7,7 +7,7 @@ use crate::rules::tests::case::*;
 fn decided(connections: impl IntoIterator<Item = Connection>) -> (TakenAt, Option<TakenAtProof>) {
     let mut votes = Votes::default();
     for connection in connections {
-        votes.note(&connection.facts);
+        votes.merge(&Votes::of(&connection.facts));
     }
     votes.decide()
 }

@@ -63,10 +63,14 @@ impl Example {
 
     /// What the rule says; the first thing, when it says several.
     pub(crate) fn ask(&self) -> Option<Verdict> {
+        self.answer(false)
+    }
+
+    fn answer(&self, brief: bool) -> Option<Verdict> {
         let rule = find(self.slug).unwrap_or_else(|| panic!("no rule {}", self.slug));
         match (&self.subject, rule.check) {
             (Subject::Connection(connection, server), Check::Connection(check)) => {
-                check(&Case { connection, server, policies: &self.policies })
+                check(&Case { connection, server, policies: &self.policies, brief })
             }
             (Subject::Capture(captures, browser, connections), Check::Capture(check)) => {
                 let case = CaptureCase { captures, browser, connections: *connections, evicted: 0 };
@@ -81,6 +85,15 @@ impl Example {
 pub(crate) fn check(examples: &[Example]) {
     for example in examples {
         let verdict = example.ask();
+        let gist = |verdict: &Verdict| (verdict.severity, verdict.confidence, verdict.group.clone());
+        let brief = example.answer(true);
+        assert_eq!(
+            brief.as_ref().map(gist),
+            verdict.as_ref().map(gist),
+            "{}: {}: in brief: {brief:#?}",
+            example.slug,
+            example.name
+        );
         let said = verdict.as_ref().map(|verdict| verdict.confidence);
         assert_eq!(said, example.expected, "{}: {}: {verdict:#?}", example.slug, example.name);
         if let Some(verdict) = verdict {

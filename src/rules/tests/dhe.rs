@@ -262,7 +262,7 @@ fn many_clients_with_a_few_handshakes_each_are_counted_together() {
         "{}",
         verdict.detail
     );
-    assert_eq!(verdict.group, "all clients");
+    assert_eq!(verdict.group, "all clients".into());
 }
 
 /// What the generic rule says of leading zeros: ruled out, or a candidate.

@@ -14,7 +14,8 @@ fn weighed(connection: &Connection) -> Verdict {
 fn weighed_as(confidence: Confidence, connection: &Connection) -> Verdict {
     let server = Server::unknown();
     let policies = Policies::default();
-    let case = Case { connection: &connection.facts, server: &server.facts, policies: &policies };
+    let case =
+        Case { connection: &connection.facts, server: &server.facts, policies: &policies, brief: false };
     weigh_reset(&case, Verdict::new(confidence, "The server resets."))
 }
 
@@ -89,7 +90,8 @@ fn what_the_rule_itself_says_of_it_stands() {
     let connection = refused(|_| {});
     let server = Server::unknown();
     let policies = Policies::default();
-    let case = Case { connection: &connection.facts, server: &server.facts, policies: &policies };
+    let case =
+        Case { connection: &connection.facts, server: &server.facts, policies: &policies, brief: false };
     let said = Verdict::new(Confidence::Likely, "The server resets.")
         .candidate(SLUG, "no log of the server shows it");
     assert_eq!(weigh_reset(&case, said.clone()), said);
