@@ -106,7 +106,9 @@ impl<H: Handler> Table<H> {
         self.now = self.now.max(segment.at.time);
         self.unlooked += 1;
         let overdue = self.now.saturating_sub(LOOK_TIME);
-        if self.unlooked >= LOOK_SEGMENTS || self.ended.peek().is_some_and(|Reverse((due, ..))| *due <= overdue) {
+        if self.unlooked >= LOOK_SEGMENTS
+            || self.ended.peek().is_some_and(|Reverse((due, ..))| *due <= overdue)
+        {
             self.unlooked = 0;
             self.expire(closed);
         }
