@@ -357,7 +357,7 @@ impl Default for Limits {
             out_of_order_segments: 512,
             total_bytes: 16 << 20,
             linger: 60_000_000_000,
-            linger_closed: 3_000_000_000,
+            linger_closed: 100_000_000,
         }
     }
 }

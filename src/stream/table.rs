@@ -14,8 +14,8 @@ use crate::decode::{At, Icmp, Segment, TcpFlags};
 
 /// Segments, and nanoseconds, after which connections whose time has come are let go, many at once: the code that a
 /// connection runs through at its end is then fetched once for all of them.
-const LOOK_SEGMENTS: u32 = 512;
-const LOOK_TIME: i64 = 2_000_000_000;
+const LOOK_SEGMENTS: u32 = 64;
+const LOOK_TIME: i64 = 100_000_000;
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
 
