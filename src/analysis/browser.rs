@@ -128,5 +128,5 @@ fn is_broadcast(ip: IpAddr) -> bool {
 }
 
 fn moment(at: At) -> Moment {
-    Moment { time: Time(at.time), at: facts::At { file: at.file, frame: at.frame } }
+    Moment { time: Time(at.time), at: facts::At(at.place) }
 }

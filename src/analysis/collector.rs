@@ -304,10 +304,10 @@ impl Collector {
     fn note_where(&mut self, connection: &ConnectionFacts) {
         let (files, servers) = &mut self.taken_at;
         let votes = Votes::of(connection);
-        match files.get_mut(&connection.first.at.file) {
+        match files.get_mut(&connection.first.at.file()) {
             Some(known) => known.merge(&votes),
             None => {
-                files.insert(connection.first.at.file, votes);
+                files.insert(connection.first.at.file(), votes);
             }
         }
         if let Some(known) = servers.get_mut(&connection.server) {
@@ -318,7 +318,7 @@ impl Collector {
     }
 
     fn note_quality(&mut self, connection: &ConnectionFacts) {
-        let file = connection.first.at.file;
+        let file = connection.first.at.file();
         let tcp = &connection.tcp;
         // Pieces of a connection say nothing of the capture.
         let whole = !connection.evicted && !connection.rest;

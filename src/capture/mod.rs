@@ -12,6 +12,7 @@ mod link_type;
 mod open;
 mod pcap;
 mod pcapng;
+mod place;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,6 @@ pub use damage::Damage;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;
 pub use open::{Input, open, open_reader};
+pub use place::Place;
 pub use source::{Packet, Source, Summary, Take};
 pub use window::Chunk;

@@ -25,7 +25,7 @@ use crate::capture::Packet;
 /// Decodes one packet record as far as it goes.
 #[inline(always)] // what it gives is large, and moved at each call that is not inlined
 pub fn decode<'a>(packet: &Packet<'a>) -> Decoded<'a> {
-    let at = At { time: packet.time, file: packet.file, frame: packet.frame };
+    let at = At::of(packet);
     let carried = match link::strip(packet.link, packet.bytes) {
         Ok(carried) => carried,
         Err(reason) => return Decoded::Other(reason),

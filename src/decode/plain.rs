@@ -44,7 +44,7 @@ pub fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     let options = whole.get(HEADERS..begin)?;
     let payload = whole.get(begin..)?;
     Some(Segment {
-        at: At { time: packet.time, file: packet.file, frame: packet.frame },
+        at: At::of(packet),
         interface: packet.interface,
         ip: IpInfo {
             src: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),

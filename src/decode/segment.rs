@@ -2,15 +2,24 @@
 
 use std::net::IpAddr;
 
+use crate::capture::{Packet, Place};
+
 /// Where and when a packet stood in the capture: the evidence every later fact points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct At {
     /// Capture time, nanoseconds since the epoch.
     pub time: i64,
-    /// Index of the file among those given, from 0.
-    pub file: u32,
-    /// Frame number in that file, from 1.
-    pub frame: u64,
+    /// File and frame.
+    pub place: Place,
+}
+
+impl At {
+    /// Where a packet record stands.
+    #[must_use]
+    #[inline]
+    pub fn of(packet: &Packet<'_>) -> Self {
+        Self { time: packet.time, place: Place::new(packet.file, packet.frame) }
+    }
 }
 
 /// The outcome of decoding one packet record.

@@ -239,7 +239,7 @@ mod tests {
     use crate::facts::At;
 
     fn at(frame: u64) -> Moment {
-        Moment { time: Time(0), at: At { file: 0, frame } }
+        Moment { time: Time(0), at: At::new(0, frame) }
     }
 
     fn latency(times: impl IntoIterator<Item = i64>) -> Latency {

@@ -3,13 +3,57 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::capture::Place;
+
 /// A frame: which file, which packet record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, JsonSchema)]
-pub struct At {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(into = "Told")]
+pub struct At(pub Place);
+
+/// A frame: which file, which packet record.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "At")]
+struct Told {
     /// Index into `captures[]`.
-    pub file: u32,
+    file: u32,
     /// Frame number in that file, from 1, as Wireshark shows it.
-    pub frame: u64,
+    frame: u64,
+}
+
+impl At {
+    /// The frame of this number, from 1, in the capture of this index, from 0.
+    #[must_use]
+    pub fn new(file: u32, frame: u64) -> Self {
+        Self(Place::new(file, frame))
+    }
+
+    /// Index into `captures[]`.
+    #[must_use]
+    pub fn file(self) -> u32 {
+        self.0.file()
+    }
+
+    /// Frame number in that file, from 1, as Wireshark shows it.
+    #[must_use]
+    pub fn frame(self) -> u64 {
+        self.0.frame()
+    }
+}
+
+impl From<At> for Told {
+    fn from(at: At) -> Self {
+        Self { file: at.file(), frame: at.frame() }
+    }
+}
+
+impl JsonSchema for At {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Told::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Told::json_schema(generator)
+    }
 }
 
 /// A capture time, in nanoseconds since 1970-01-01T00:00:00Z. Serialised as RFC 3339 in UTC with 9 decimals.

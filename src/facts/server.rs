@@ -328,10 +328,7 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     fn at(seconds: i64) -> Moment {
-        Moment {
-            time: Time(seconds * SECOND),
-            at: At { file: 0, frame: u64::try_from(seconds).unwrap() + 1 },
-        }
+        Moment { time: Time(seconds * SECOND), at: At::new(0, u64::try_from(seconds).unwrap() + 1) }
     }
 
     fn spans(accepted: &[i64]) -> AcceptSpans {

@@ -29,7 +29,7 @@ fn check(case: &CaptureCase<'_>) -> Vec<Note> {
 fn let_go(case: &CaptureCase<'_>) -> Option<Note> {
     let first = case.captures.iter().position(|capture| capture.packets > 0).unwrap_or_default();
     let capture = case.captures.get(first).filter(|_| case.evicted > 0)?;
-    let at = At { file: u32::try_from(first).unwrap_or(u32::MAX), frame: 1 };
+    let at = At::new(u32::try_from(first).unwrap_or(u32::MAX), 1);
     let begins = Moment { time: capture.first.unwrap_or_default(), at };
     let last = case.captures.iter().filter_map(|capture| capture.last).max().unwrap_or_default();
     let connections = phrase::count_of(case.evicted, "connection", "connections");
@@ -71,7 +71,7 @@ fn note(case: &CaptureCase<'_>, index: usize, capture: &CaptureFacts) -> Option<
     let file = u32::try_from(index).unwrap_or(u32::MAX);
     let at = |time: Option<Time>, frame: u64| Moment {
         time: time.unwrap_or_default(),
-        at: At { file, frame: frame.max(1) },
+        at: At::new(file, frame.max(1)),
     };
     let span = (at(capture.first, 1), at(capture.last, capture.packets));
     let detail = if case.captures.len() > 1 {

@@ -215,7 +215,7 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) ->
     let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
     match (fatal, first) {
         (Some(alert), Some(end))
-            if end.at.is_some_and(|at| alert.moment.at.file != at.at.file || alert.moment <= at) =>
+            if end.at.is_some_and(|at| alert.moment.at.file() != at.at.file() || alert.moment <= at) =>
         {
             Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) }
         }

@@ -51,7 +51,7 @@ impl Dialogue {
             TlsEvent::ApplicationData { len } => self.application_data_record(side, *len, at),
             TlsEvent::Malformed(what) => {
                 self.tls.malformed.get_or_insert_with(|| {
-                    format!("{} at byte {} (frame {})", what.what, what.at, at.at.frame)
+                    format!("{} at byte {} (frame {})", what.what, what.at, at.at.frame())
                 });
             }
         }

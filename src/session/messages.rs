@@ -199,7 +199,7 @@ impl Dialogue {
     pub(super) fn foreign(&mut self, side: Side, bytes: &[u8], at: Moment) {
         if side == Side::Client {
             self.facts.malformed.get_or_insert_with(|| {
-                format!("the client sent bytes that are neither TDS nor TLS (frame {})", at.at.frame)
+                format!("the client sent bytes that are neither TDS nor TLS (frame {})", at.at.frame())
             });
             return;
         }

@@ -212,5 +212,5 @@ fn side_of(client: Dir, dir: Dir) -> Side {
 }
 
 fn moment(at: crate::stream::At) -> Moment {
-    Moment { time: Time(at.time), at: At { file: at.file, frame: at.frame } }
+    Moment { time: Time(at.time), at: At(at.place) }
 }

@@ -43,7 +43,7 @@ impl Story {
             word.times = word.times.saturating_add(1);
             return;
         }
-        let at = (at.time.0, at.at.frame as u32);
+        let at = (at.time.0, at.at.frame() as u32);
         let word = Word { letters, at, times: 1, side };
         if self.head.len() < HEAD {
             if self.head.capacity() == 0 {

@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use super::connection::Connection;
 use super::slots::Slots;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
+use crate::capture::Place;
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
 /// Segments, and nanoseconds, after which connections whose time has come are let go, many at once: the code that a
@@ -32,8 +33,10 @@ pub struct Table<H> {
     ended: Queue,
     /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
     idle: Queue,
-    /// Tombstones in the order in which they were last looked at.
+    /// Tombstones of what is not ours in the order in which they were last looked at.
     buried: VecDeque<u64>,
+    /// Tombstones of what is over, by the capture time at which to forget them, nearly in its order.
+    over: VecDeque<(i64, u64)>,
     /// Bytes of payload held.
     held: usize,
     /// Bytes of memory that connections take.
@@ -63,9 +66,8 @@ enum What {
     Tombstone {
         /// When it was last seen.
         time: i64,
-        /// The frame, and its file.
-        frame: u64,
-        file: u16,
+        /// On which frame.
+        place: Place,
         /// It was seen since it was last looked at.
         seen: bool,
         /// It was ours, and is over.
@@ -85,6 +87,7 @@ impl<H: Handler> Table<H> {
             ended: Queue::new(),
             idle: Queue::new(),
             buried: VecDeque::new(),
+            over: VecDeque::new(),
             held: 0,
             state: 0,
             counts: TableCounts::default(),
@@ -119,7 +122,7 @@ impl<H: Handler> Table<H> {
         let linger = self.limits.linger;
         let found = self.index.find_mut(hash, |entry| entry.hash == hash);
         let (place, previous) = match found.map(|entry| &mut entry.what) {
-            Some(What::Tombstone { time, frame, file, seen, over }) => {
+            Some(What::Tombstone { time, place, seen, over }) => {
                 let quiet = segment.at.time.saturating_sub(*time);
                 let anew = match *over {
                     true => syn || quiet > linger,
@@ -127,12 +130,12 @@ impl<H: Handler> Table<H> {
                 };
                 if !anew {
                     if quiet >= 0 {
-                        (*time, *frame, *file) = stamp(segment.at);
+                        (*time, *place) = (segment.at.time, segment.at.place);
                     }
                     *seen = true;
                     return;
                 }
-                let last = At { time: *time, file: u32::from(*file), frame: *frame };
+                let last = At { time: *time, place: *place };
                 let previous = Previous { last, ended: true, foreign: !*over };
                 self.forget(hash);
                 (None, syn.then_some(previous))
@@ -197,7 +200,7 @@ impl<H: Handler> Table<H> {
     /// Tuples known, and entries of the longest queue.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize) {
-        (self.slots.len(), self.idle.len().max(self.ended.len()).max(self.buried.len()))
+        (self.slots.len(), self.idle.len().max(self.ended.len()).max(self.buried.len()).max(self.over.len()))
     }
 
     /// What the slot held, when this SYN begins another connection on its tuple.
@@ -269,20 +272,44 @@ impl<H: Handler> Table<H> {
 
     /// A tombstone takes the place of a connection that is gone.
     fn entomb(&mut self, hash: u64, last: At, over: bool) {
-        if let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) {
-            let (time, frame, file) = stamp(last);
-            entry.what = What::Tombstone { time, frame, file, seen: false, over };
-            self.buried.push_back(hash);
+        let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) else { return };
+        let At { time, place } = last;
+        entry.what = What::Tombstone { time, place, seen: false, over };
+        if over {
+            if self.over.len() >= self.limits.connections {
+                self.forget_over();
+            }
+            self.over.push_back((time.saturating_add(self.limits.linger), hash));
+            return;
         }
+        self.buried.push_back(hash);
         // Tombstones whose tuples were used anew leave entries behind.
         let Self { index, buried, .. } = self;
         if buried.len() > 2 * index.len() + 64 {
             let mut kept = HashSet::new();
             buried.retain(|hash| {
                 let found = index.find(*hash, |entry| entry.hash == *hash);
-                matches!(found, Some(Entry { what: What::Tombstone { .. }, .. })) && kept.insert(*hash)
+                let foreign = matches!(found, Some(Entry { what: What::Tombstone { over: false, .. }, .. }));
+                foreign && kept.insert(*hash)
             });
         }
+    }
+
+    /// Forgets the oldest tombstone of what is over; whether there was one.
+    fn forget_over(&mut self) -> bool {
+        while let Some((due, hash)) = self.over.pop_front() {
+            let found = self.index.find(hash, |entry| entry.hash == hash);
+            // Else its tuple was used anew.
+            let Some(Entry { what: What::Tombstone { time, over: true, .. }, .. }) = found else { continue };
+            let quiet_until = time.saturating_add(self.limits.linger);
+            if due < self.now && quiet_until > self.now {
+                self.over.push_back((quiet_until, hash));
+                continue;
+            }
+            self.forget(hash);
+            return true;
+        }
+        false
     }
 
     fn hash_of(&self, connection: &Connection<H>) -> u64 {
@@ -325,6 +352,7 @@ impl<H: Handler> Table<H> {
 
     /// Lets go of ended connections whose time has come.
     fn expire(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
+        while self.over.front().is_some_and(|(due, _)| *due < self.now) && self.forget_over() {}
         while let Some(Reverse((due, number, place))) = self.ended.peek().copied() {
             if due > self.now {
                 return;
@@ -355,21 +383,23 @@ impl<H: Handler> Table<H> {
 
     /// Forgets the tombstone that was silent longest, as far as the order in which they were looked at tells.
     fn dig_up(&mut self) {
+        if self.forget_over() {
+            return; // it was handed out whole
+        }
         while let Some(hash) = self.buried.pop_front() {
             let found = self.index.find_mut(hash, |entry| entry.hash == hash);
             match found.map(|entry| &mut entry.what) {
-                Some(What::Tombstone { seen: seen @ true, .. }) => {
+                Some(What::Tombstone { seen: seen @ true, over: false, .. }) => {
                     *seen = false;
                     self.buried.push_back(hash);
                 }
-                Some(What::Tombstone { over, .. }) => {
-                    // What is over was handed out whole.
-                    self.counts.evicted += u64::from(!*over);
+                Some(What::Tombstone { over: false, .. }) => {
+                    self.counts.evicted += 1;
                     self.forget(hash);
                     return;
                 }
                 // Its tuple was used anew.
-                Some(What::Live(_)) | None => {}
+                Some(What::Tombstone { .. } | What::Live(_)) | None => {}
             }
         }
     }
@@ -423,11 +453,6 @@ impl<H: Handler> Table<H> {
         self.slots.remove(place);
         hash
     }
-}
-
-/// A place in the capture, as a tombstone keeps it.
-fn stamp(at: At) -> (i64, u64, u16) {
-    (at.time, at.frame, u16::try_from(at.file).unwrap_or(u16::MAX))
 }
 
 /// The keyed hash of the tuple of a packet from `src` to `dst`, and which of its directions that is. The two families

@@ -151,7 +151,9 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    const AT: At = At { time: 1, file: 0, frame: 1 };
+    use crate::capture::Place;
+
+    const AT: At = At { time: 1, place: Place::new(0, 1) };
 
     fn drained(waiting: &mut Waiting, mut next: u64) -> Vec<(u64, Released)> {
         let mut all = Vec::new();

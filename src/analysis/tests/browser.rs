@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::analysis::browser::Browser;
+use crate::capture::Place;
 use crate::decode::{At, Fragment, Icmp, IcmpReason, IpInfo, Udp};
 use crate::facts::{BrowserFacts, Endpoint};
 use crate::rules::tests::case::{CLIENT, SERVER};
@@ -11,7 +12,7 @@ const PORT: u16 = 1434;
 
 fn udp(frame: u64, src: (IpAddr, u16), dst: (IpAddr, u16), payload: &[u8]) -> Udp<'_> {
     Udp {
-        at: At { time: i64::try_from(frame).unwrap(), file: 0, frame },
+        at: At { time: i64::try_from(frame).unwrap(), place: Place::new(0, frame) },
         ip: IpInfo { src: src.0, dst: dst.0, ttl: 64, id: 0, fragment: Fragment::No, zero_length: false },
         src_port: src.1,
         dst_port: dst.1,
@@ -53,9 +54,9 @@ fn an_answer_settles_the_lookup_and_announces_the_port() {
     reply(&mut browser, 3, 60_000, &answer("sales", 50_123));
     let listener = Endpoint { ip: SERVER, port: 50_123 };
     let (at, instance) = browser.announced.get(&listener).cloned().unwrap();
-    assert_eq!((at.at.frame, instance.as_str()), (3, "sales"));
+    assert_eq!((at.at.frame(), instance.as_str()), (3, "sales"));
     let lookup = only(browser);
-    assert_eq!((lookup.requests, lookup.asked.at.frame, lookup.answered.unwrap().at.frame), (2, 1, 3));
+    assert_eq!((lookup.requests, lookup.asked.at.frame(), lookup.answered.unwrap().at.frame()), (2, 1, 3));
     assert!(!lookup.instance_missing && !lookup.broadcast);
 }
 
@@ -104,7 +105,7 @@ fn a_broadcast_is_answered_from_elsewhere() {
     reply(&mut browser, 2, 60_000, &answer("HR", 50_124));
     let lookup = only(browser);
     assert!(lookup.broadcast);
-    assert_eq!(lookup.answered.unwrap().at.frame, 2);
+    assert_eq!(lookup.answered.unwrap().at.frame(), 2);
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn the_admin_port_is_an_answer_that_announces_nothing() {
 #[test]
 fn icmp_is_kept_for_a_lookup_without_an_answer() {
     let icmp = |frame, src_port, protocol| Icmp {
-        at: At { time: 9, file: 0, frame },
+        at: At { time: 9, place: Place::new(0, frame) },
         from: SERVER,
         reason: IcmpReason::Unreachable { code: 3, v6: false },
         src: CLIENT,
@@ -136,7 +137,7 @@ fn icmp_is_kept_for_a_lookup_without_an_answer() {
     browser.icmp(&icmp(3, 60_000, 6));
     browser.icmp(&icmp(4, 60_000, 17));
     browser.icmp(&icmp(5, 60_000, 17));
-    assert_eq!(only(browser).icmp.unwrap().at.frame, 4);
+    assert_eq!(only(browser).icmp.unwrap().at.frame(), 4);
 }
 
 #[test]

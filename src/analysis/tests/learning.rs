@@ -68,7 +68,7 @@ fn the_order_in_which_connections_end_does_not_matter() {
     let forwards = taught(connections.clone());
     let backwards = taught(connections.into_iter().rev());
     assert_eq!(forwards, backwards);
-    assert_eq!(forwards.certificate.unwrap().moment.at.frame / 100, 4, "the last that was seen");
+    assert_eq!(forwards.certificate.unwrap().moment.at.frame() / 100, 4, "the last that was seen");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn dhe_handshakes_count_by_client_and_prime() {
     assert_eq!((server.dhe[&(CLIENT, 1024)].handshakes, server.dhe[&(CLIENT, 1024)].failed), (1, 1));
     let others = &server.other_handshakes[&CLIENT];
     assert_eq!((others.handshakes, others.failed), (2, 1), "one never came to the key exchange");
-    assert_eq!(others.first_completed.unwrap().at.frame / 100, 5);
+    assert_eq!(others.first_completed.unwrap().at.frame() / 100, 5);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn the_ttl_of_a_host_comes_from_connections_that_it_accepted() {
         })
     };
     let known = taught([ttl(127), ttl(126), Connection::syn().reset_with_ttl(Side::Server, 60)]).ttl.unwrap();
-    assert_eq!((known.low, known.high, known.first.at.frame), (126, 127, 12_601));
+    assert_eq!((known.low, known.high, known.first.at.frame()), (126, 127, 12_601));
     assert_eq!(taught([Connection::syn().reset(Side::Server)]).ttl, None);
 }
 

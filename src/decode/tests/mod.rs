@@ -10,13 +10,21 @@ mod transport;
 use etherparse::{PacketBuilder, TcpOptionElement};
 
 use super::{At, Decoded, Segment, Undecoded, decode};
-use crate::capture::{LinkType, Packet};
+use crate::capture::{LinkType, Packet, Place};
 
-const AT: At = At { time: 5, file: 1, frame: 7 };
+const AT: At = At { time: 5, place: Place::new(1, 7) };
 
 fn packet(link: LinkType, bytes: &[u8], original_len: usize) -> Packet<'_> {
     let original_len = u32::try_from(original_len).unwrap();
-    Packet { time: AT.time, file: AT.file, frame: AT.frame, link, interface: 3, original_len, bytes }
+    Packet {
+        time: AT.time,
+        file: AT.place.file(),
+        frame: AT.place.frame(),
+        link,
+        interface: 3,
+        original_len,
+        bytes,
+    }
 }
 
 fn decoded(link: LinkType, bytes: &[u8]) -> Decoded<'_> {

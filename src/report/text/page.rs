@@ -173,7 +173,7 @@ impl<'a> Page<'a> {
 
     /// `#1204`, with the file's number when there are several.
     pub(super) fn frame(&self, at: At) -> String {
-        if self.several { format!("[{}]#{}", at.file + 1, at.frame) } else { format!("#{}", at.frame) }
+        if self.several { format!("[{}]#{}", at.file() + 1, at.frame()) } else { format!("#{}", at.frame()) }
     }
 
     /// `02:14:07.120`, with the date when the capture spans several days.

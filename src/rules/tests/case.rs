@@ -109,7 +109,7 @@ fn check_form(example: &Example, verdict: &Verdict) {
     assert!(!verdict.detail.contains("  ") && !verdict.detail.contains(".."), "{context}");
     assert!(!verdict.evidence.is_empty(), "{context}");
     for line in &verdict.evidence {
-        assert!(line.moment.at.frame > 0, "{context}");
+        assert!(line.moment.at.frame() > 0, "{context}");
         assert!(!line.text.is_empty() && !line.text.contains('\n'), "{context}");
     }
     let note = find(example.slug).is_some_and(|rule| rule.rank == Rank::Note);
@@ -136,7 +136,7 @@ fn check_form(example: &Example, verdict: &Verdict) {
     }
     for out in &verdict.ruled_out {
         assert_ne!(out.slug, example.slug, "{context}");
-        assert!(out.at.is_none_or(|at| at.frame > 0), "{context}");
+        assert!(out.at.is_none_or(|at| at.frame() > 0), "{context}");
         assert!(verdict.candidates.iter().all(|candidate| candidate.slug != out.slug), "{context}");
     }
 }

@@ -39,7 +39,7 @@ impl Connection {
 
     /// The same, the `id`-th of the capture: it begins at frame `id * 100`, at `id` seconds.
     pub(crate) fn numbered(id: u64) -> Self {
-        let at = At { file: 0, frame: id * 100 };
+        let at = At::new(0, id * 100);
         let first = Moment { time: Time(START + i64::try_from(id).unwrap() * SECOND), at };
         let port = 49_152 + u16::try_from(id % 10_000).unwrap();
         let facts = ConnectionFacts {
@@ -345,7 +345,7 @@ impl Connection {
     fn moment(&mut self) -> Moment {
         let at = self.next;
         self.facts.last = at;
-        self.next.at.frame += 1;
+        self.next.at = At::new(self.next.at.file(), self.next.at.frame() + 1);
         self.next.time.0 += MS;
         at
     }

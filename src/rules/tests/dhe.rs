@@ -232,7 +232,7 @@ fn the_numbers_of_all_clients_stand_beside_the_client_s() {
     );
     let out = &verdict.ruled_out[0];
     assert_eq!(out.because, "none of 500 handshakes without DHE died at this step");
-    assert_eq!(out.at.unwrap().frame, 16);
+    assert_eq!(out.at.unwrap().frame(), 16);
     let statistics = verdict.statistics.unwrap();
     let [client, server] = [&statistics.client, &statistics.server];
     assert_eq!(

@@ -278,5 +278,5 @@ fn what_was_let_go_to_make_room_is_told() {
     let [note] = notes.as_slice() else { panic!("one note: {notes:?}") };
     assert_eq!(note.count, 250_000);
     assert!(note.verdict.detail.starts_with("250000 connections to SQL Servers were let go to make room"));
-    assert!(note.verdict.evidence.iter().all(|line| line.moment.at.frame > 0));
+    assert!(note.verdict.evidence.iter().all(|line| line.moment.at.frame() > 0));
 }

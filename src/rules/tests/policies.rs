@@ -141,7 +141,7 @@ fn a_policy_that_the_wire_contradicts_is_at_most_likely_and_the_report_says_so()
     let verdict = says(R2, Likely, closed(&[ECDHE_GCM]), chose_other(), &policy).unwrap();
     let mismatch = verdict.candidates.iter().find(|candidate| candidate.slug == "policy-mismatch").unwrap();
     assert!(mismatch.because.contains("chose ECDHE_RSA_WITH_AES_256_CBC_SHA384"), "{}", mismatch.because);
-    assert!(verdict.evidence.iter().any(|line| line.moment.at.frame == 11));
+    assert!(verdict.evidence.iter().any(|line| line.moment.at.frame() == 11));
     // What it chose for another is among the offer: the wire outweighs the file.
     says(R2, None, closed(&[ECDHE_CBC]), chose_other(), &policy);
     let verdict = says(UNDECIDED, Possible, closed(&[ECDHE_CBC]), chose_other(), &policy).unwrap();

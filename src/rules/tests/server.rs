@@ -155,7 +155,7 @@ impl Server {
 
 /// A frame of another connection, that many seconds after [`START`].
 pub(crate) fn moment(frame: u64, seconds: i64) -> Moment {
-    Moment { time: Time(START + seconds * SECOND), at: At { file: 0, frame } }
+    Moment { time: Time(START + seconds * SECOND), at: At::new(0, frame) }
 }
 
 fn seen(frame: u64) -> Seen {

@@ -28,7 +28,7 @@ fn captured_at(server: Server, place: TakenAt) -> Server {
 fn considered(verdict: &Verdict, slug: &str) -> Option<Result<(String, u64), String>> {
     let out = verdict.ruled_out.iter().find(|out| out.slug == slug);
     let candidate = verdict.candidates.iter().find(|candidate| candidate.slug == slug);
-    out.map(|out| Ok((out.because.clone(), out.at.unwrap().frame)))
+    out.map(|out| Ok((out.because.clone(), out.at.unwrap().frame())))
         .or_else(|| candidate.map(|candidate| Err(candidate.because.clone())))
 }
 
@@ -247,7 +247,7 @@ fn the_windows_of_load_stand_in_the_evidence() {
         .evidence
         .iter()
         .filter(|line| line.text.contains("SYNs"))
-        .map(|line| (line.moment.at.frame, line.text.as_str()))
+        .map(|line| (line.moment.at.frame(), line.text.as_str()))
         .collect();
     assert_eq!(
         lines,

@@ -457,12 +457,12 @@ fn an_alert_40_alone_leaves_group_and_signature_open() {
 fn the_frame_that_taught_what_the_server_takes_is_quoted() {
     let old = Connection::offering(at_most(ProtocolVersion::TLS10)).fin(Side::Server);
     let verdict = fires("no-common-tls-version", "FIN", Likely, old, Server::modern()).ask().unwrap();
-    assert!(verdict.evidence.iter().any(|line| line.moment.at.frame == 11), "{verdict:#?}");
+    assert!(verdict.evidence.iter().any(|line| line.moment.at.frame() == 11), "{verdict:#?}");
     let cbc = Server::unknown().chose(ProtocolVersion::TLS12, ECDHE_CBC);
     let gcm = Connection::offering(suites(&[ECDHE_GCM])).fin(Side::Server);
     let verdict = fires("no-common-cipher-suite", "FIN", Likely, gcm, cbc).ask().unwrap();
-    assert!(verdict.evidence.iter().any(|line| line.moment.at.frame == 11), "{verdict:#?}");
-    assert_eq!(verdict.ruled_out[0].at.unwrap().frame, 11);
+    assert!(verdict.evidence.iter().any(|line| line.moment.at.frame() == 11), "{verdict:#?}");
+    assert_eq!(verdict.ruled_out[0].at.unwrap().frame(), 11);
 }
 
 #[test]

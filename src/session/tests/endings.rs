@@ -15,7 +15,7 @@ fn hello_sent() -> Talk {
 
 fn ended(talk: Talk) -> (EndedBy, EndedHow, Option<u64>) {
     let Ended { by, how, at } = talk.facts().ended;
-    (by, how, at.map(|at| at.at.frame))
+    (by, how, at.map(|at| at.at.frame()))
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn an_answer_that_is_owed_long_enough_is_silence() {
         assert_eq!((facts.ended.by, facts.ended.how), (EndedBy::Nobody, how));
         let owed = facts.owed.unwrap();
         assert_eq!((owed.by, owed.what, owed.waited), (Side::Server, Owing::ServerHello, waited));
-        assert_eq!(owed.since.at.frame, 6);
+        assert_eq!(owed.since.at.frame(), 6);
     }
 }
 

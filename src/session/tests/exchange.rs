@@ -72,7 +72,7 @@ fn a_prelogin_may_be_split_at_any_byte() {
         assert_eq!(facts.phase, Phase::PreloginAnswered);
         assert_eq!(facts.tds.encryption, Some(Negotiated::All));
         assert!(facts.tds.recognized && facts.tds.malformed.is_none());
-        assert_eq!(facts.tds.prelogin.unwrap().moment.at.frame, 5, "its last byte's packet");
+        assert_eq!(facts.tds.prelogin.unwrap().moment.at.frame(), 5, "its last byte's packet");
     }
 }
 

@@ -178,7 +178,7 @@ fn from_a_gap_on_what_cannot_be_read_is_unheard() {
     let unread = talk.frame;
     talk.say(SERVER, &tds(PRELOGIN, &server_finish()));
     let tcp = talk.facts().tcp;
-    assert_eq!(tcp.client.unheard.map(|at| at.at.frame), Some(unread));
+    assert_eq!(tcp.client.unheard.map(|at| at.at.frame()), Some(unread));
     assert!(unread > lost);
     assert_eq!(tcp.server.unheard, None);
 

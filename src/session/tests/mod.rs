@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::*;
+use crate::capture::Place;
 use crate::decode;
 use crate::facts::{Ended, EndedBy, EndedHow, LoginProof, Owing, Phase};
 use crate::stream::{GapReason, HalfSummary, ResetShape};
@@ -59,7 +60,7 @@ impl Talk {
     fn tell(&mut self, dir: Dir, signal: Signal<'_>) {
         self.time += MILLISECOND;
         self.frame += 1;
-        let at = decode::At { time: self.time, file: 0, frame: self.frame };
+        let at = decode::At { time: self.time, place: Place::new(0, self.frame) };
         let half = &mut self.halves[dir.index()];
         half.packets += 1;
         half.first.get_or_insert(at);
@@ -100,7 +101,7 @@ impl Talk {
 
     /// The facts, when the capture ends now.
     fn finish(self) -> Option<ConnectionFacts> {
-        let at = |frame, time| decode::At { time, file: 0, frame };
+        let at = |frame, time| decode::At { time, place: Place::new(0, frame) };
         let closed = Closed {
             number: 0,
             key: self.session.key,

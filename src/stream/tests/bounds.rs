@@ -92,7 +92,7 @@ fn what_handlers_hold_is_bounded() {
     let mut gone = Vec::new();
     for index in 0..5_u16 {
         let segment = Segment {
-            at: At { time: i64::from(index), file: 0, frame: u64::from(index) + 1 },
+            at: At { time: i64::from(index), place: Place::new(0, u64::from(index) + 1) },
             interface: 0,
             ip: IpInfo {
                 src: CLIENT_IP,

@@ -217,7 +217,7 @@ fn an_icmp_error_is_told_to_the_connection_it_quotes() {
     let closed = bench.only();
     assert_eq!(closed.handler.told[1], ">ICMP 192.0.2.1 Unreachable { code: 13, v6: false }");
     assert_eq!(closed.handler.told[2], "<ICMP 192.0.2.1 PacketTooBig { mtu: 1400 }");
-    assert_eq!(closed.last.frame, 4);
+    assert_eq!(closed.last.place.frame(), 4);
 }
 
 #[test]

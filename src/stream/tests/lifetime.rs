@@ -101,7 +101,7 @@ fn a_handler_that_wants_signals_gets_no_payload() {
     bench.send(packet(CLIENT, FIN_ACK, 1016, 5001));
     let closed = bench.only();
     assert_eq!(closed.handler.told[3..], [">data 0 abc", ">again 12+3 x1", ">FIN"]);
-    assert_eq!(closed.halves[0].last_data.unwrap().frame, 8);
+    assert_eq!(closed.halves[0].last_data.unwrap().place.frame(), 8);
 }
 
 #[test]
@@ -135,4 +135,63 @@ fn at_the_limit_what_is_not_ours_goes_first() {
     let all = bench.finish();
     let left: Vec<(u64, bool)> = all.iter().map(|closed| (closed.number, closed.evicted)).collect();
     assert_eq!(left, [(0, false), (3, false), (4, false)]);
+}
+
+/// A connection that both sides close, and what it takes for the table to look at it.
+fn closed(bench: &mut Bench, port: u16) {
+    bench.handshake(port, 1000, 5000);
+    bench.send(Packet { client_port: port, ..packet(CLIENT, FIN_ACK, 1001, 5001) });
+    bench.send(Packet { client_port: port, ..packet(SERVER, FIN_ACK, 5001, 1002) });
+    bench.send(Packet { client_port: port, ..packet(CLIENT, ACK, 1002, 5002) });
+    bench.wait(SECOND);
+    bench.handshake(1, 7, 7);
+    bench.send(Packet { client_port: 1, ..packet(CLIENT, RST_ACK, 8, 8) });
+}
+
+#[test]
+fn what_both_sides_closed_is_over_soon_and_known_for_a_minute() {
+    let mut bench = Bench::new();
+    closed(&mut bench, 50_000);
+    assert_eq!(bench.closed.len(), 1);
+    assert_eq!((bench.closed[0].number, bench.closed[0].evicted), (0, false));
+    // A late copy of its FIN is no connection.
+    bench.send(packet(SERVER, FIN_ACK, 5001, 1002));
+    assert_eq!(bench.table.counts().connections, 2);
+    let late = bench.time;
+    // Its tuple used anew is, and knows what was there.
+    bench.wait(SECOND);
+    bench.handshake(50_000, 90_000, 95_000);
+    assert_eq!(bench.table.counts().connections, 3);
+    let all = bench.finish();
+    let previous = all.last().unwrap().previous.unwrap();
+    assert_eq!((previous.ended, previous.foreign, previous.last.time), (true, false, late));
+    assert!(all.iter().all(|closed| !closed.evicted));
+}
+
+#[test]
+fn what_is_over_is_forgotten_after_a_minute_of_silence() {
+    let mut bench = Bench::new();
+    closed(&mut bench, 50_000);
+    bench.wait(Limits::default().linger / 2);
+    bench.send(packet(SERVER, FIN_ACK, 5001, 1002));
+    bench.wait(Limits::default().linger - SECOND);
+    closed(&mut bench, 50_001);
+    assert_eq!(bench.table.counts().connections, 4, "the late FIN kept it known");
+    bench.wait(3 * SECOND);
+    closed(&mut bench, 50_002);
+    assert_eq!(bench.table.counts().connections, 5);
+    bench.send(packet(SERVER, FIN_ACK, 5001, 1002));
+    assert_eq!(bench.table.counts().connections, 6, "and then it is one of a connection that was not seen");
+    assert_eq!(bench.table.counts().evicted, 0);
+}
+
+#[test]
+fn what_is_over_makes_room_first_and_counts_for_nothing() {
+    let mut bench = Bench::limited(Limits { connections: 4, ..Limits::default() });
+    for port in 50_000..50_100 {
+        closed(&mut bench, port);
+    }
+    assert_eq!(bench.table.counts().evicted, 0);
+    assert!(bench.table.sizes().1 <= 100, "{:?}", bench.table.sizes());
+    assert_eq!(bench.finish().iter().filter(|closed| closed.evicted).count(), 0);
 }

@@ -10,6 +10,7 @@ mod properties;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
+use crate::capture::Place;
 use crate::decode::{At, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader};
 
 const MILLISECOND: i64 = 1_000_000;
@@ -93,7 +94,7 @@ impl Handler for Recorder {
             Signal::HandshakeDone => "open".to_owned(),
             Signal::Data { offset, bytes } => {
                 self.data.push((dir, *offset, bytes.to_vec()));
-                self.frames.push(event.at.frame);
+                self.frames.push(event.at.place.frame());
                 self.interest = self.after_data;
                 format!("data {offset} {}", String::from_utf8_lossy(bytes))
             }
@@ -190,7 +191,7 @@ impl Bench {
         let (client, server) = ((CLIENT_IP, packet.client_port), (SERVER_IP, 1433));
         let (src, dst) = if packet.from == CLIENT { (client, server) } else { (server, client) };
         let segment = Segment {
-            at: At { time: self.time, file: 0, frame: self.frame },
+            at: At { time: self.time, place: Place::new(0, self.frame) },
             interface: 0,
             ip: IpInfo {
                 src: src.0,
@@ -235,7 +236,7 @@ impl Bench {
         let (client, server) = ((CLIENT_IP, 50_000), (SERVER_IP, 1433));
         let (src, dst) = if from == CLIENT { (client, server) } else { (server, client) };
         self.table.icmp(&Icmp {
-            at: At { time: self.time, file: 0, frame: self.frame },
+            at: At { time: self.time, place: Place::new(0, self.frame) },
             from: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             reason,
             src: src.0,
