@@ -29,6 +29,8 @@ pub struct Table<H> {
     index: HashTable<Entry>,
     hasher: DefaultHashBuilder,
     slots: Slots<H>,
+    /// The connection of the last segment: the hash of its tuple, and its place.
+    latest: Option<(u64, u32)>,
     /// Ended connections, by the capture time at which to look at them again.
     ended: Queue,
     /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
@@ -84,6 +86,7 @@ impl<H: Handler> Table<H> {
             index: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             slots: Slots::new(),
+            latest: None,
             ended: Queue::new(),
             idle: Queue::new(),
             buried: VecDeque::new(),
@@ -119,6 +122,13 @@ impl<H: Handler> Table<H> {
         let dst = SocketAddr::new(segment.ip.dst, segment.tcp.dst_port);
         let (hash, dir) = tuple(&self.hasher, src, dst);
         let syn = segment.tcp.flags.has(TcpFlags::SYN);
+        // Most packets follow another of their connection: no need to look that up again.
+        if let Some((latest, place)) = self.latest
+            && latest == hash
+            && !syn
+        {
+            return self.feed(place, dir, segment, closed);
+        }
         let linger = self.limits.linger;
         let found = self.index.find_mut(hash, |entry| entry.hash == hash);
         let (place, previous) = match found.map(|entry| &mut entry.what) {
@@ -160,6 +170,7 @@ impl<H: Handler> Table<H> {
                 self.open(hash, connection, closed)
             }
         };
+        self.latest = Some((hash, place));
         self.feed(place, dir, segment, closed);
     }
 
@@ -267,6 +278,7 @@ impl<H: Handler> Table<H> {
         self.state -= connection.state;
         let (hash, last) = (self.hash_of(connection), connection.last);
         self.slots.remove(place);
+        self.latest = self.latest.filter(|(_, latest)| *latest != place);
         self.entomb(hash, last, false);
     }
 
@@ -451,6 +463,7 @@ impl<H: Handler> Table<H> {
             });
         }
         self.slots.remove(place);
+        self.latest = self.latest.filter(|(_, latest)| *latest != place);
         hash
     }
 }

@@ -320,7 +320,7 @@ fn a_server_whose_packets_are_missing_is_listed_all_the_same() {
         facts.tcp.server.packets = 0;
         facts.tds.response = None;
         facts.tds.logged_in = None;
-        facts.tls = Box::default();
+        *facts.tls = Default::default();
         facts.tds.login = None;
     });
     let said = super::analysis([unheard]);
