@@ -54,6 +54,9 @@ fn nor_do_limits_that_bite() {
         report(&paths, settings)
     };
     let alone = with(1);
+    for limit in ["evicted", "judged_early", "unlearnt", "reassembly"] {
+        assert!(alone.contains(&format!("    \"{limit}\": ")), "{limit} is not told");
+    }
     for threads in [2, 7, 16] {
         assert!(with(threads) == alone, "{threads} threads");
     }

@@ -13,7 +13,7 @@ use super::evictions::Evictions;
 use super::fold::Folder;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
-use super::load::{learn_load, merge_load};
+use super::load::{learn_load, merge_load, windows_of};
 use super::opinion::Opinion;
 use super::scan::Scans;
 use super::taken_at::Votes;
@@ -133,6 +133,7 @@ impl Collector {
         }
         self.calls.note(&connection);
         let room = self.servers.len() < self.settings.max_servers;
+        let windows = windows_of(self.servers.len());
         let server = match self.servers.get_mut(&endpoint) {
             None if room => Some(self.servers.entry(endpoint).or_insert_with(|| unknown_server(endpoint))),
             known => known,
@@ -141,7 +142,7 @@ impl Collector {
             Some(server) => {
                 learn_transport(server, &connection);
                 if spoke {
-                    learn_load(server, &connection);
+                    learn_load(server, &connection, windows);
                     learn_dialogue(server, &connection);
                 }
             }
@@ -221,9 +222,10 @@ impl Collector {
             return;
         }
         self.scans.note(&connection);
+        let windows = windows_of(self.servers.len());
         if is_probe(&connection) {
             if let Some(server) = self.servers.get_mut(&connection.server) {
-                learn_load(server, &connection);
+                learn_load(server, &connection, windows);
                 learn_probe(server, &connection);
             }
             return;
@@ -233,7 +235,7 @@ impl Collector {
             return;
         }
         if let Some(server) = self.servers.get_mut(&connection.server) {
-            learn_load(server, &connection);
+            learn_load(server, &connection, windows);
         }
         if calls_sql_server(self, &connection) {
             self.judge_early(&connection);

@@ -7,7 +7,7 @@ use std::thread;
 use super::collector::{Collector, Held};
 use super::fold::Folder;
 use super::learning::{count_login, is_probe, learn_probe, unknown_server};
-use super::load::{count_open, learn_load};
+use super::load::{count_open, learn_load, windows_of};
 use super::opinion::Opinion;
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
@@ -171,7 +171,7 @@ fn take_connections(collector: &mut Collector) -> Vec<Held> {
             continue;
         }
         if let Some(server) = collector.servers.get_mut(&connection.server) {
-            learn_load(server, &connection);
+            learn_load(server, &connection, windows_of(1));
         }
         if calls {
             connections.push(connection);

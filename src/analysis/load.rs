@@ -5,20 +5,30 @@ use crate::facts::{ConnectionFacts, EndedHow, LoadWindow, Moment, Owing, ServerF
 
 /// Windows of load kept for a server; when more are needed the windows become twice as long.
 const WINDOWS: usize = 512;
+/// Windows of all servers of a shard, about: with many servers each has fewer and longer ones. A window takes about a
+/// kilobyte.
+const WINDOWS_OF_ALL: usize = 1024;
+/// Windows that a server always has.
+const LEAST: usize = 16;
 /// A SYN-ACK that comes later than this after the SYN is late, in nanoseconds: the first retry of a SYN follows after
 /// one second (RFC 6298 2).
 const LATE: i64 = 1_000_000_000;
 /// An answer that is owed for longer stalls the login, in nanoseconds: the client that leaves then has given up.
 const STALL: i64 = 2_000_000_000;
 
-/// Takes in how a connection began, how fast it was answered, and when it was over.
-pub(super) fn learn_load(server: &mut ServerFacts, connection: &ConnectionFacts) {
+/// How many windows one of so many servers may have.
+pub(super) fn windows_of(servers: usize) -> usize {
+    (WINDOWS_OF_ALL / servers.max(1)).clamp(LEAST, WINDOWS)
+}
+
+/// Takes in how a connection began, how fast it was answered, and when it was over; its server keeps `most` windows.
+pub(super) fn learn_load(server: &mut ServerFacts, connection: &ConnectionFacts, most: usize) {
     let tcp = &connection.tcp;
     let syn = tcp.syn.or(tcp.syn_ack);
     let accepted = tcp.syn_ack.is_some();
     let stands = accepted || connection.tds.recognized;
     let Some(begun) = syn.or_else(|| stands.then_some(connection.first)) else { return };
-    let window = window_at(&mut server.load, begun.time);
+    let window = window_at(&mut server.load, begun.time, most);
     if let Some(syn) = syn {
         count_syn(window, connection, syn);
     }
@@ -26,7 +36,7 @@ pub(super) fn learn_load(server: &mut ServerFacts, connection: &ConnectionFacts)
     window.stalled += u64::from(is_stalled(connection));
     window.opened += u64::from(stands);
     if let Some(end) = over(connection).filter(|_| stands) {
-        window_at(&mut server.load, end).closed += 1;
+        window_at(&mut server.load, end, most).closed += 1;
     }
 }
 
@@ -40,7 +50,7 @@ pub(super) fn merge_load(windows: &mut Vec<LoadWindow>, others: &[LoadWindow]) {
         if windows.is_empty() {
             windows.push(other.clone());
         } else {
-            window_at(windows, other.start).absorb(other);
+            window_at(windows, other.start, WINDOWS).absorb(other);
         }
     }
 }
@@ -99,7 +109,7 @@ fn over(connection: &ConnectionFacts) -> Option<Time> {
     (!open || connection.evicted).then_some(connection.last.time)
 }
 
-fn window_at(windows: &mut Vec<LoadWindow>, time: Time) -> &mut LoadWindow {
+fn window_at(windows: &mut Vec<LoadWindow>, time: Time, most: usize) -> &mut LoadWindow {
     loop {
         let seconds = windows.first().map_or(1, |window| window.seconds);
         let start = start_of(seconds, time);
@@ -109,7 +119,7 @@ fn window_at(windows: &mut Vec<LoadWindow>, time: Time) -> &mut LoadWindow {
             _ => windows.partition_point(|window| window.start < start),
         };
         let exists = windows.get(index).is_some_and(|window| window.start == start);
-        if exists || windows.len() < WINDOWS {
+        if exists || windows.len() < most {
             if !exists {
                 if windows.is_empty() {
                     windows.reserve_exact(1); // most listeners of a flood have no other

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::analysis::{Analysis, JudgedConnection, client_hint};
+use crate::analysis::{Analysis, JudgedConnection, Totals, client_hint};
 use crate::facts::{
     At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed,
     Phase, Seen, ServerFacts, TakenAt, TcpFacts, TdsFacts, Time, TlsFacts,
@@ -16,6 +16,9 @@ use crate::rules::{Confidence, Finding, Severity};
 
 /// The name of the schema; a breaking change raises the number.
 pub const SCHEMA: &str = "tdscope/1";
+
+/// Bytes that are written at once.
+const PIECES: usize = 64 << 10;
 
 /// The report.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -35,6 +38,48 @@ pub struct Report<'a> {
     pub connections: Vec<Connection<'a>>,
     /// Failing connections that are not in `connections`.
     pub connections_omitted: u64,
+    /// Limits of memory that were reached, and what that means; absent when none was.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+}
+
+/// What limits of memory changed. Each is raised by the option it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Limits {
+    /// Connections to SQL Servers that were let go to make room before they were over (`--max-state`, `--max-tracked`):
+    /// what became of them is not known, and no verdict is given for them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub evicted: u64,
+    /// Failing connections that were judged when they ended, by what was known then (`--max-held`): what the server
+    /// showed later could have made their verdicts more certain.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub judged_early: u64,
+    /// Connections to servers of which nothing more was learnt (`--max-servers`): each was judged by itself.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unlearnt: u64,
+    /// Times that too much waited for a missing segment (`--max-reassembly`): what came after it was read without it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reassembly: u64,
+}
+
+impl Limits {
+    fn of(totals: &Totals) -> Self {
+        Self {
+            evicted: totals.evicted,
+            judged_early: totals.judged_early,
+            unlearnt: totals.unlearnt,
+            reassembly: totals.reassembly,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::of(&Totals::default())
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What made the report.
@@ -180,8 +225,11 @@ pub struct VerdictReference {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn write(analysis: &Analysis, least: Severity, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &report(analysis, least))?;
-    out.write_all(b"\n")
+    // Its small pieces are put together here, where the compiler sees how.
+    let mut pieces = io::BufWriter::with_capacity(PIECES, out);
+    serde_json::to_writer_pretty(&mut pieces, &report(analysis, least))?;
+    pieces.write_all(b"\n")?;
+    pieces.flush()
 }
 
 /// The JSON Schema of the report, as text that ends with a line feed.
@@ -204,6 +252,7 @@ pub fn report(analysis: &Analysis, least: Severity) -> Report<'_> {
         findings: analysis.findings.iter().filter(|finding| finding.severity >= least).collect(),
         connections: analysis.connections.iter().map(connection).collect(),
         connections_omitted: analysis.connections_omitted,
+        limits: Limits::of(&analysis.totals),
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Story {
     head: Vec<Word>,
     tail: std::collections::VecDeque<Word>,
     skipped: u64,
+    /// A word came before one that was told earlier.
+    disordered: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +41,13 @@ impl Story {
             return;
         }
         let last = if self.tail.is_empty() { self.head.last_mut() } else { self.tail.back_mut() };
+        let last_at = last.as_ref().map(|word| word.at);
         if let Some(word) = last.filter(|word| word.side == side && word.letters == letters) {
             word.times = word.times.saturating_add(1);
             return;
         }
         let at = (at.time.0, at.at.frame() as u32);
+        self.disordered |= last_at.is_some_and(|last| at < last);
         let word = Word { letters, at, times: 1, side };
         if self.head.len() < HEAD {
             if self.head.capacity() == 0 {
@@ -68,7 +72,7 @@ impl Story {
             text: String::with_capacity(5 * (dialogue.words().count() + transport.words().count())),
             resumed,
         };
-        if stories.iter().all(|story| story.words().is_sorted_by_key(|word| word.at)) {
+        if stories.iter().all(|story| !story.disordered) {
             let mut rest = transport.words().peekable();
             for word in dialogue.words() {
                 while let Some(earlier) = rest.next_if(|other| other.at < word.at) {
@@ -104,22 +108,15 @@ impl Line {
             self.text.push_str(if self.text.is_empty() { "..." } else { " ..." });
             self.resumed = None;
         }
-        if !self.text.is_empty() {
-            self.text.push(' ');
-        }
-        word.write(&mut self.text);
-    }
-}
-
-impl Word {
-    fn write(&self, text: &mut String) {
-        text.push(match self.side {
-            Side::Client => '>',
-            Side::Server => '<',
+        self.text.push_str(match (word.side, self.text.is_empty()) {
+            (Side::Client, false) => " >",
+            (Side::Server, false) => " <",
+            (Side::Client, true) => ">",
+            (Side::Server, true) => "<",
         });
-        text.push_str(self.letters);
-        if self.times > 1 {
-            let _ = write!(text, "*{}", self.times);
+        self.text.push_str(word.letters);
+        if word.times > 1 {
+            let _ = write!(self.text, "*{}", word.times);
         }
     }
 }

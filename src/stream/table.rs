@@ -17,6 +17,8 @@ use crate::decode::{At, Icmp, Segment, TcpFlags};
 /// connection runs through at its end is then fetched once for all of them.
 const LOOK_SEGMENTS: u32 = 64;
 const LOOK_TIME: i64 = 100_000_000;
+/// Of the tuples that are known, one in so many may be of a connection that is over: more than a busy client has ports.
+const OVER_SHARE: usize = 4;
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
 
@@ -288,7 +290,7 @@ impl<H: Handler> Table<H> {
         let At { time, place } = last;
         entry.what = What::Tombstone { time, place, seen: false, over };
         if over {
-            if self.over.len() >= self.limits.connections {
+            if self.over.len() >= self.limits.connections / OVER_SHARE {
                 self.forget_over();
             }
             self.over.push_back((time.saturating_add(self.limits.linger), hash));

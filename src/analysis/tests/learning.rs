@@ -3,7 +3,7 @@
 use crate::analysis::learning::{
     count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server,
 };
-use crate::analysis::load::{count_open, learn_load};
+use crate::analysis::load::{count_open, learn_load, windows_of};
 use crate::facts::{Endpoint, LoadWindow, LoginCounts, ServerFacts, Side, Time};
 use crate::rules::tests::case::*;
 use crate::tds::EncryptionSetting as E;
@@ -13,7 +13,7 @@ fn taught(connections: impl IntoIterator<Item = Connection>) -> ServerFacts {
     let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
     for connection in connections {
         learn_transport(&mut server, &connection.facts);
-        learn_load(&mut server, &connection.facts);
+        learn_load(&mut server, &connection.facts, windows_of(1));
         if connection.facts.tds.recognized {
             learn_dialogue(&mut server, &connection.facts);
         }
@@ -210,6 +210,17 @@ fn windows_double_when_there_are_too_many_and_lose_nothing() {
         let first = window.first_accepted.unwrap().time.since(window.start);
         assert!((0..16 * SECOND).contains(&first), "{first}");
     }
+}
+
+#[test]
+fn of_many_servers_each_has_fewer_windows() {
+    assert_eq!([1, 2, 4, 100, 1_000_000].map(windows_of), [512, 512, 256, 16, 16]);
+    let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
+    for seconds in 0..1000 {
+        learn_load(&mut server, &at(seconds, true).facts, windows_of(100));
+    }
+    assert!(server.load.len() <= 16, "{} windows", server.load.len());
+    assert_eq!(LoadWindow::sum(&server.load).unwrap().syns, 1000);
 }
 
 #[test]
