@@ -5,8 +5,8 @@ use crate::facts::{ConnectionFacts, EndedHow, LoadWindow, Moment, Owing, ServerF
 
 /// Windows of load kept for a server; when more are needed the windows become twice as long.
 const WINDOWS: usize = 512;
-/// Windows of all servers of a shard, about: with many servers each has fewer and longer ones. A window takes about a
-/// kilobyte.
+/// Windows of all servers of a shard, about, unless there are so many that the least that each has is more: with many
+/// servers each has fewer and longer ones. A window takes about a kilobyte.
 const WINDOWS_OF_ALL: usize = 1024;
 /// Windows that a server always has.
 const LEAST: usize = 16;

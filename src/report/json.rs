@@ -235,7 +235,9 @@ pub fn write(analysis: &Analysis, least: Severity, out: &mut dyn Write) -> io::R
 /// The JSON Schema of the report, as text that ends with a line feed.
 #[must_use]
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(Report<'_>);
+    // As it is written: what may be left out is not required.
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Report<'_>>();
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text

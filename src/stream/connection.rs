@@ -120,11 +120,16 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    /// Nanoseconds of silence after which the connection, which has ended, is let go. One that was closed by both sides
-    /// stays only for what is sent again; after a RST somebody who does not heed it may go on.
+    /// Nanoseconds of silence after which the connection, which has ended, is let go. When both sides have closed, and
+    /// have taken that the other has, only copies are still to come; after a RST somebody who does not heed it may go on.
     pub(super) fn linger(&self, limits: &Limits) -> i64 {
-        let reset = self.halves.iter().any(|half| half.reset_sent);
-        if reset { limits.linger } else { limits.linger_closed.min(limits.linger) }
+        let closed = self.halves.iter().all(Half::is_closed);
+        if closed { limits.linger_closed.min(limits.linger) } else { limits.linger }
+    }
+
+    /// The client's initial sequence number.
+    pub(super) fn isn(&self) -> Option<u32> {
+        self.half(self.initiator?).isn
     }
 
     /// Takes a segment.

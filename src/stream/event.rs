@@ -341,10 +341,10 @@ pub struct Limits {
     pub out_of_order_segments: usize,
     /// Bytes of out-of-order data held over all connections.
     pub total_bytes: usize,
-    /// Capture time, in nanoseconds, that a connection that ended with a RST is kept for late packets, and that those of
-    /// one that was closed are known for such.
+    /// Capture time, in nanoseconds, that an ended connection is kept for late packets, and that those of one that is over
+    /// are known for such.
     pub linger: i64,
-    /// Capture time, in nanoseconds, that a connection that both sides closed is kept for what they send again.
+    /// Capture time, in nanoseconds, that a connection that both sides closed is kept for what was recorded twice.
     pub linger_closed: i64,
 }
 
@@ -357,7 +357,7 @@ impl Default for Limits {
             out_of_order_segments: 512,
             total_bytes: 16 << 20,
             linger: 60_000_000_000,
-            linger_closed: 100_000_000,
+            linger_closed: 250_000_000,
         }
     }
 }

@@ -202,6 +202,11 @@ impl Half {
         offset.and_then(|offset| u64::try_from(offset).ok()).unwrap_or_default()
     }
 
+    /// Its FIN was told, and acknowledged, and it sent no RST.
+    pub(super) fn is_closed(&self) -> bool {
+        self.fin_delivered && self.acked >= Some(self.highest) && !self.reset_sent
+    }
+
     /// Nothing of it waits.
     pub(super) fn is_settled(&self) -> bool {
         self.waiting.is_empty() && (self.fin_delivered || self.fin_at.is_none())

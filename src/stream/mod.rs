@@ -7,6 +7,7 @@
 mod connection;
 mod delivery;
 mod duplicate;
+mod entry;
 mod event;
 mod half;
 mod reset;

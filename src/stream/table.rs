@@ -2,15 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::hash::{BuildHasher, Hasher};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use super::connection::Connection;
+use super::entry::{Entry, What, is_syn_of, later, tuple};
 use super::slots::Slots;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
-use crate::capture::Place;
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
 /// Segments, and nanoseconds, after which connections whose time has come are let go, many at once: the code that a
@@ -54,31 +53,6 @@ pub struct Table<H> {
 /// Time, number of the connection, its place: the smallest comes first.
 type Queue = BinaryHeap<Reverse<(i64, u64, u32)>>;
 
-/// Small, since each packet looks at one that is most likely not in the cache. The hash stands for its tuple: it is
-/// keyed, so that two tuples with the same one cannot be made, nor come by chance in any number of captures.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: u64,
-    what: What,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum What {
-    /// A connection that somebody listens to, by its place in the slots.
-    Live(u32),
-    /// Not ours, or over: only its tuple's next use matters.
-    Tombstone {
-        /// When it was last seen.
-        time: i64,
-        /// On which frame.
-        place: Place,
-        /// It was seen since it was last looked at.
-        seen: bool,
-        /// It was ours, and is over.
-        over: bool,
-    },
-}
-
 impl<H: Handler> Table<H> {
     /// An empty table.
     #[must_use]
@@ -111,15 +85,7 @@ impl<H: Handler> Table<H> {
         make: &mut dyn FnMut(u64, &Key) -> H,
         closed: &mut dyn FnMut(Closed<H>),
     ) {
-        self.now = self.now.max(segment.at.time);
-        self.unlooked += 1;
-        let overdue = self.now.saturating_sub(LOOK_TIME);
-        if self.unlooked >= LOOK_SEGMENTS
-            || self.ended.peek().is_some_and(|Reverse((due, ..))| *due <= overdue)
-        {
-            self.unlooked = 0;
-            self.expire(closed);
-        }
+        self.look(segment.at.time, closed);
         let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
         let dst = SocketAddr::new(segment.ip.dst, segment.tcp.dst_port);
         let (hash, dir) = tuple(&self.hasher, src, dst);
@@ -134,23 +100,26 @@ impl<H: Handler> Table<H> {
         let linger = self.limits.linger;
         let found = self.index.find_mut(hash, |entry| entry.hash == hash);
         let (place, previous) = match found.map(|entry| &mut entry.what) {
-            Some(What::Tombstone { time, place, seen, over }) => {
-                let quiet = segment.at.time.saturating_sub(*time);
-                let anew = match *over {
-                    true => syn || quiet > linger,
-                    false => syn && !segment.tcp.flags.has(TcpFlags::ACK),
-                };
-                if !anew {
-                    if quiet >= 0 {
-                        (*time, *place) = (segment.at.time, segment.at.place);
-                    }
+            Some(What::Foreign { time, place, seen }) => {
+                let last = At { time: *time, place: *place };
+                if !syn || segment.tcp.flags.has(TcpFlags::ACK) {
+                    (*time, *place) = later(last, segment.at);
                     *seen = true;
                     return;
                 }
-                let last = At { time: *time, place: *place };
-                let previous = Previous { last, ended: true, foreign: !*over };
                 self.forget(hash);
-                (None, syn.then_some(previous))
+                (None, Some(Previous { last, ended: true, foreign: true }))
+            }
+            Some(What::Over { time, place, isn, known }) => {
+                let last = At { time: *time, place: *place };
+                let late = segment.at.time.saturating_sub(last.time) <= linger;
+                let other_syn = syn && !(*known && is_syn_of(*isn, segment));
+                if late && !other_syn {
+                    (*time, *place) = later(last, segment.at);
+                    return;
+                }
+                self.forget(hash);
+                (None, syn.then_some(Previous { last, ended: true, foreign: false }))
             }
             Some(What::Live(place)) => {
                 let place = *place;
@@ -264,7 +233,7 @@ impl<H: Handler> Table<H> {
             return;
         }
         if connection.ended && !ended {
-            let due = segment.at.time.saturating_add(connection.linger(&self.limits));
+            let due = segment.at.time.saturating_add(self.limits.linger_closed.min(self.limits.linger));
             self.ended.push(Reverse((due, connection.number, place)));
         }
         if self.held > self.limits.total_bytes {
@@ -278,52 +247,69 @@ impl<H: Handler> Table<H> {
         let Some(connection) = self.slots.get(place) else { return };
         self.held -= connection.held;
         self.state -= connection.state;
-        let (hash, last) = (self.hash_of(connection), connection.last);
+        let (hash, At { time, place: frame }) = (self.hash_of(connection), connection.last);
         self.slots.remove(place);
         self.latest = self.latest.filter(|(_, latest)| *latest != place);
-        self.entomb(hash, last, false);
-    }
-
-    /// A tombstone takes the place of a connection that is gone.
-    fn entomb(&mut self, hash: u64, last: At, over: bool) {
-        let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) else { return };
-        let At { time, place } = last;
-        entry.what = What::Tombstone { time, place, seen: false, over };
-        if over {
-            if self.over.len() >= self.limits.connections / OVER_SHARE {
-                self.forget_over();
-            }
-            self.over.push_back((time.saturating_add(self.limits.linger), hash));
-            return;
+        if let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) {
+            entry.what = What::Foreign { time, place: frame, seen: false };
+            self.buried.push_back(hash);
         }
-        self.buried.push_back(hash);
         // Tombstones whose tuples were used anew leave entries behind.
         let Self { index, buried, .. } = self;
         if buried.len() > 2 * index.len() + 64 {
             let mut kept = HashSet::new();
             buried.retain(|hash| {
                 let found = index.find(*hash, |entry| entry.hash == *hash);
-                let foreign = matches!(found, Some(Entry { what: What::Tombstone { over: false, .. }, .. }));
-                foreign && kept.insert(*hash)
+                matches!(found, Some(Entry { what: What::Foreign { .. }, .. })) && kept.insert(*hash)
             });
         }
     }
 
+    /// A tombstone takes the place of a connection that is over.
+    fn entomb(&mut self, hash: u64, last: At, isn: Option<u32>) {
+        let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) else { return };
+        let At { time, place } = last;
+        entry.what = What::Over { time, place, isn: isn.unwrap_or_default(), known: isn.is_some() };
+        if self.over.len() >= self.limits.connections / OVER_SHARE {
+            self.forget_over();
+        }
+        self.over.push_back((time.saturating_add(self.limits.linger), hash));
+    }
+
     /// Forgets the oldest tombstone of what is over; whether there was one.
     fn forget_over(&mut self) -> bool {
-        while let Some((due, hash)) = self.over.pop_front() {
-            let found = self.index.find(hash, |entry| entry.hash == hash);
-            // Else its tuple was used anew.
-            let Some(Entry { what: What::Tombstone { time, over: true, .. }, .. }) = found else { continue };
-            let quiet_until = time.saturating_add(self.limits.linger);
-            if due < self.now && quiet_until > self.now {
-                self.over.push_back((quiet_until, hash));
-                continue;
+        while let Some((_, hash)) = self.over.pop_front() {
+            if self.over_since(hash).is_some() {
+                self.forget(hash);
+                return true;
             }
-            self.forget(hash);
-            return true;
         }
         false
+    }
+
+    /// Forgets what is over, and was not heard of for so long that what comes now is no more of it.
+    fn forget_overdue(&mut self) {
+        while let Some((due, hash)) = self.over.front().copied() {
+            if due >= self.now {
+                return;
+            }
+            self.over.pop_front();
+            let Some(time) = self.over_since(hash) else { continue };
+            let quiet_until = time.saturating_add(self.limits.linger);
+            if quiet_until >= self.now {
+                self.over.push_back((quiet_until, hash));
+            } else {
+                self.forget(hash);
+            }
+        }
+    }
+
+    /// When a connection that is over was last seen; `None` when its tuple was used anew.
+    fn over_since(&self, hash: u64) -> Option<i64> {
+        match self.index.find(hash, |entry| entry.hash == hash)?.what {
+            What::Over { time, .. } => Some(time),
+            _ => None,
+        }
     }
 
     fn hash_of(&self, connection: &Connection<H>) -> u64 {
@@ -364,9 +350,25 @@ impl<H: Handler> Table<H> {
         }
     }
 
+    /// Moves the clock, and looks at ended connections when it is time. A capture's clock may step back: what is dated
+    /// by an earlier one is not late.
+    fn look(&mut self, time: i64, closed: &mut dyn FnMut(Closed<H>)) {
+        self.unlooked += 1;
+        if time < self.now {
+            return;
+        }
+        self.now = time;
+        let overdue = time.saturating_sub(LOOK_TIME);
+        let due = self.ended.peek().is_some_and(|Reverse((due, ..))| *due <= overdue);
+        if due || self.unlooked >= LOOK_SEGMENTS {
+            self.unlooked = 0;
+            self.expire(closed);
+            self.forget_overdue();
+        }
+    }
+
     /// Lets go of ended connections whose time has come.
     fn expire(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
-        while self.over.front().is_some_and(|(due, _)| *due < self.now) && self.forget_over() {}
         while let Some(Reverse((due, number, place))) = self.ended.peek().copied() {
             if due > self.now {
                 return;
@@ -376,13 +378,13 @@ impl<H: Handler> Table<H> {
                 continue;
             }
             let Some(connection) = self.slots.get(place) else { continue };
-            let last = connection.last;
+            let (last, isn) = (connection.last, connection.isn());
             let quiet_until = last.time.saturating_add(connection.linger(&self.limits));
             if quiet_until > self.now {
                 self.ended.push(Reverse((quiet_until, number, place)));
             } else {
                 let hash = self.let_go(place, false, closed);
-                self.entomb(hash, last, true);
+                self.entomb(hash, last, isn);
             }
         }
     }
@@ -403,17 +405,17 @@ impl<H: Handler> Table<H> {
         while let Some(hash) = self.buried.pop_front() {
             let found = self.index.find_mut(hash, |entry| entry.hash == hash);
             match found.map(|entry| &mut entry.what) {
-                Some(What::Tombstone { seen: seen @ true, over: false, .. }) => {
+                Some(What::Foreign { seen: seen @ true, .. }) => {
                     *seen = false;
                     self.buried.push_back(hash);
                 }
-                Some(What::Tombstone { over: false, .. }) => {
+                Some(What::Foreign { .. }) => {
                     self.counts.evicted += 1;
                     self.forget(hash);
                     return;
                 }
                 // Its tuple was used anew.
-                Some(What::Tombstone { .. } | What::Live(_)) | None => {}
+                Some(What::Over { .. } | What::Live(_)) | None => {}
             }
         }
     }
@@ -468,30 +470,4 @@ impl<H: Handler> Table<H> {
         self.latest = self.latest.filter(|(_, latest)| *latest != place);
         hash
     }
-}
-
-/// The keyed hash of the tuple of a packet from `src` to `dst`, and which of its directions that is. The two families
-/// hash different numbers of words: an IPv4 address is not the IPv6 address that maps it.
-#[inline]
-fn tuple(hasher: &DefaultHashBuilder, src: SocketAddr, dst: SocketAddr) -> (u64, Dir) {
-    if let (SocketAddr::V4(src), SocketAddr::V4(dst)) = (src, dst) {
-        let word = |end: SocketAddrV4| (u64::from(u32::from(*end.ip())) << 16) | u64::from(end.port());
-        let (src, dst) = (word(src), word(dst));
-        let (low, high, dir) = if src <= dst { (src, dst, Dir::A) } else { (dst, src, Dir::B) };
-        let mut state = hasher.build_hasher();
-        state.write_u64(low);
-        state.write_u64(high);
-        return (state.finish(), dir);
-    }
-    let word = |end: SocketAddr| match end.ip() {
-        IpAddr::V4(ip) => (u128::from(u32::from(ip)), end.port()),
-        IpAddr::V6(ip) => (u128::from(ip), end.port()),
-    };
-    let (src, dst) = (word(src), word(dst));
-    let (low, high, dir) = if src <= dst { (src, dst, Dir::A) } else { (dst, src, Dir::B) };
-    let mut state = hasher.build_hasher();
-    state.write_u128(low.0);
-    state.write_u128(high.0);
-    state.write_u64((u64::from(low.1) << 16) | u64::from(high.1));
-    (state.finish(), dir)
 }

@@ -13,7 +13,7 @@ fn an_ended_connection_lingers_for_late_packets() {
     bench.wait(linger - SECOND);
     bench.handshake(50_001, 1, 1);
     assert!(bench.closed.is_empty(), "it was heard of less than its linger time ago");
-    // They are looked at every few seconds.
+    // They are looked at a little later.
     bench.wait(3 * SECOND);
     bench.send(Packet { client_port: 50_001, ..packet(CLIENT, ACK, 2, 2) });
     assert_eq!(bench.closed.len(), 1);
@@ -194,4 +194,62 @@ fn what_is_over_makes_room_first_and_counts_for_nothing() {
     assert_eq!(bench.table.counts().evicted, 0);
     assert!(bench.table.sizes().1 <= 100, "{:?}", bench.table.sizes());
     assert_eq!(bench.finish().iter().filter(|closed| closed.evicted).count(), 0);
+}
+
+#[test]
+fn a_late_copy_of_a_whole_connection_is_no_other_one() {
+    let mut bench = Bench::new();
+    closed(&mut bench, 50_000);
+    let before = bench.table.counts().connections;
+    // The other machine's file, a second later: the same sequence numbers.
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(CLIENT, FIN_ACK, 1001, 5001));
+    bench.send(packet(SERVER, SYN_ACK, 5000, 1001));
+    assert_eq!(bench.table.counts().connections, before);
+    bench.send(packet(CLIENT, SYN, 1007, 0));
+    assert_eq!(bench.table.counts().connections, before + 1);
+}
+
+#[test]
+fn what_is_forgotten_is_what_is_overdue() {
+    let mut bench = Bench::new();
+    closed(&mut bench, 50_000);
+    bench.wait(20 * SECOND);
+    // Heard of again, so that it is not overdue when its first time comes.
+    bench.send(packet(SERVER, FIN_ACK, 5001, 1002));
+    bench.wait(20 * SECOND);
+    closed(&mut bench, 50_001);
+    bench.wait(25 * SECOND);
+    closed(&mut bench, 50_002);
+    let before = bench.table.counts().connections;
+    for port in [50_000, 50_001] {
+        bench.send(Packet { client_port: port, ..packet(SERVER, FIN_ACK, 5001, 1002) });
+    }
+    assert_eq!(bench.table.counts().connections, before, "both are known still");
+}
+
+#[test]
+fn nothing_is_overdue_by_a_clock_that_stepped_back() {
+    let mut bench = Bench::new();
+    bench.wait(1000 * SECOND);
+    bench.handshake(1, 7, 7);
+    bench.time -= 500 * SECOND;
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(CLIENT, RST_ACK, 1001, 5001));
+    bench.send(packet(CLIENT, PSH_ACK, 1001, 5001).with(b"abc"));
+    assert!(bench.closed.is_empty());
+    assert_eq!(bench.finish()[1].handler.told.last().unwrap(), ">data 0 abc");
+}
+
+#[test]
+fn what_is_closed_before_its_data_came_waits_for_it() {
+    let mut bench = Bench::new();
+    bench.handshake(50_000, 1000, 5000);
+    bench.send(packet(SERVER, FIN_ACK, 5004, 1001));
+    bench.send(packet(CLIENT, FIN_ACK, 1001, 5001));
+    bench.wait(SECOND / 2);
+    // What was lost is sent again.
+    bench.send(packet(SERVER, PSH_ACK, 5001, 1002).with(b"abc"));
+    let closed = bench.only();
+    assert!(closed.handler.told.contains(&"<data 0 abc".to_owned()), "{:?}", closed.handler.told);
 }
