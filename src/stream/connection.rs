@@ -124,7 +124,7 @@ impl<H: Handler> Connection<H> {
     /// have taken that the other has, only copies are still to come; after a RST somebody who does not heed it may go on.
     pub(super) fn linger(&self, limits: &Limits) -> i64 {
         let closed = self.halves.iter().all(Half::is_closed);
-        if closed { limits.linger_closed.min(limits.linger) } else { limits.linger }
+        if closed { limits.linger_closed } else { limits.linger_ended }
     }
 
     /// The client's initial sequence number.

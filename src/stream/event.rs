@@ -341,9 +341,11 @@ pub struct Limits {
     pub out_of_order_segments: usize,
     /// Bytes of out-of-order data held over all connections.
     pub total_bytes: usize,
-    /// Capture time, in nanoseconds, that an ended connection is kept for late packets, and that those of one that is over
-    /// are known for such.
+    /// Capture time, in nanoseconds, that late packets of a connection that is over are known for such: a TIME_WAIT of Linux.
     pub linger: i64,
+    /// Capture time, in nanoseconds, that an ended connection is kept for late packets: five retransmissions fit into it
+    /// (RFC 6298 5).
+    pub linger_ended: i64,
     /// Capture time, in nanoseconds, that a connection that both sides closed is kept for what was recorded twice.
     pub linger_closed: i64,
 }
@@ -357,6 +359,7 @@ impl Default for Limits {
             out_of_order_segments: 512,
             total_bytes: 16 << 20,
             linger: 60_000_000_000,
+            linger_ended: 10_000_000_000,
             linger_closed: 250_000_000,
         }
     }

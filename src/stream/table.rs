@@ -233,7 +233,7 @@ impl<H: Handler> Table<H> {
             return;
         }
         if connection.ended && !ended {
-            let due = segment.at.time.saturating_add(self.limits.linger_closed.min(self.limits.linger));
+            let due = segment.at.time.saturating_add(self.limits.linger_closed);
             self.ended.push(Reverse((due, connection.number, place)));
         }
         if self.held > self.limits.total_bytes {

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_ended_connection_lingers_for_late_packets() {
-    let linger = Limits::default().linger;
+    let linger = Limits::default().linger_ended;
     let mut bench = Bench::open();
     bench.send(packet(CLIENT, RST_ACK, 1001, 5001));
     bench.wait(linger / 2);
