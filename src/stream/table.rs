@@ -353,7 +353,7 @@ impl<H: Handler> Table<H> {
     /// Moves the clock, and looks at ended connections when it is time. A capture's clock may step back: what is dated
     /// by an earlier one is not late.
     fn look(&mut self, time: i64, closed: &mut dyn FnMut(Closed<H>)) {
-        self.unlooked += 1;
+        self.unlooked = self.unlooked.saturating_add(1);
         if time < self.now {
             return;
         }
