@@ -8,6 +8,7 @@
 mod browser;
 mod calls;
 mod collector;
+mod dealer;
 mod evictions;
 mod filter;
 mod fold;
@@ -15,8 +16,10 @@ mod hint;
 mod judge;
 mod learning;
 mod load;
+mod losses;
 mod opinion;
 mod pipeline;
+mod quality;
 mod result;
 mod scan;
 mod shard;
@@ -24,10 +27,12 @@ mod successes;
 mod taken_at;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use filter::{Filter, TimeBound};
 pub use hint::client_hint;
 pub use result::{Analysis, JudgedConnection, LeftOut, Totals};
+pub use watch::{Counts, Device, Heed, News, Reference, ServerCounts, Watch};
 
 /// How far the reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const UDP: u8 = 17;
 const KEPT: usize = 4096;
 
 /// Lookups and what they announced.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Browser {
     lookups: BTreeMap<(Endpoint, Endpoint, String), BrowserFacts>,
     /// Ports announced, with the instance and the frame.
@@ -23,6 +23,12 @@ pub(super) struct Browser {
 }
 
 impl Browser {
+    /// Forgets the lookups, and announcements of listeners that nobody cares for.
+    pub(super) fn forget_lookups(&mut self, cares: impl Fn(&Endpoint) -> bool) {
+        self.lookups.clear();
+        self.announced.retain(|listener, _| cares(listener));
+    }
+
     /// Takes in a datagram.
     pub(super) fn datagram(&mut self, datagram: &Udp<'_>) {
         if datagram.dst_port == PORT {

@@ -10,7 +10,7 @@ const REMEMBERED: usize = 1 << 12;
 const SOON: i64 = 60_000_000_000;
 
 /// Connections by client and port of the server, in the order of their first packets once they are settled.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     made: Vec<(IpAddr, u16, FollowedFact)>,
 }

@@ -14,6 +14,7 @@ use super::fold::Folder;
 use super::judge::{calls_sql_server, count_outcome};
 use super::learning::{count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server};
 use super::load::{learn_load, merge_load, windows_of};
+use super::losses::Losses;
 use super::opinion::Opinion;
 use super::scan::Scans;
 use super::taken_at::Votes;
@@ -34,7 +35,7 @@ const SHARED: usize = 256;
 pub(super) type Held = Box<ConnectionFacts>;
 
 /// Everything learnt so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Collector {
     pub(super) settings: Settings,
     pub(super) known: Arc<KnownPorts>,
@@ -66,13 +67,43 @@ pub(super) struct Collector {
     pub(super) first: Option<Time>,
     /// What left the table to make room.
     pub(super) evictions: Evictions,
+    /// What became of connections that are not held, when somebody watches.
+    pub(super) gone: Option<Gone>,
+    /// When packets were dropped.
+    pub(super) losses: Losses,
     offers: BTreeMap<u64, Vec<Arc<Offer>>>,
     fingerprints: BTreeSet<Arc<Fingerprint>>,
     chains: Vec<Arc<Vec<CertificateInfo>>>,
 }
 
+/// Connections that were let go since somebody last looked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gone {
+    /// Ids of those that did not fail.
+    pub(super) well: Vec<u64>,
+    /// Those that were judged early.
+    pub(super) early: Vec<Held>,
+}
+
+impl Gone {
+    /// Connections kept between two looks.
+    const KEPT: usize = 1 << 12;
+
+    fn note_well(&mut self, connection: &ConnectionFacts) {
+        if self.well.len() < Self::KEPT {
+            self.well.push(connection.id);
+        }
+    }
+
+    fn note_early(&mut self, connection: &ConnectionFacts) {
+        if self.early.len() < Self::KEPT {
+            self.early.push(Box::new(connection.clone()));
+        }
+    }
+}
+
 /// What connections say about the capture, by file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ConnectionQuality {
     pub(super) midstream: BTreeMap<u32, u64>,
     pub(super) one_sided: BTreeMap<u32, u64>,
@@ -116,6 +147,8 @@ impl Collector {
             calls: Calls::default(),
             first: None,
             evictions: Evictions::default(),
+            gone: None,
+            losses: Losses::default(),
             offers: BTreeMap::new(),
             fingerprints: BTreeSet::new(),
             chains: Vec::new(),
@@ -237,7 +270,7 @@ impl Collector {
         if let Some(server) = self.servers.get_mut(&connection.server) {
             learn_load(server, &connection, windows);
         }
-        if calls_sql_server(self, &connection) {
+        if calls_sql_server(self, &self.scans, &connection) {
             self.judge_early(&connection);
         }
     }
@@ -254,11 +287,12 @@ impl Collector {
     /// Asks about a connection next to what is known of its server: nothing, when that is one too many.
     pub(super) fn about<T>(&self, connection: &ConnectionFacts, ask: impl FnOnce(&Case<'_>) -> T) -> T {
         let policies = &self.settings.policies;
+        let dropped = self.losses.touch(connection);
         match self.servers.get(&connection.server) {
-            Some(server) => ask(&Case { connection, server, policies, brief: false }),
+            Some(server) => ask(&Case { connection, server, policies, brief: false, dropped }),
             None => {
                 let server = &unknown_server(connection.server);
-                ask(&Case { connection, server, policies, brief: false })
+                ask(&Case { connection, server, policies, brief: false, dropped })
             }
         }
     }
@@ -266,6 +300,9 @@ impl Collector {
     /// There is no room to hold it: it is judged with what is known by now, counted, and let go.
     fn judge_early(&mut self, connection: &ConnectionFacts) {
         self.totals.judged_early += 1;
+        if let Some(gone) = &mut self.gone {
+            gone.note_early(connection);
+        }
         let mut folded = std::mem::take(&mut self.folded);
         let ruling =
             self.about(connection, |case| folded.take(Opinion::of(case), case, &self.settings, self.first));
@@ -283,11 +320,15 @@ impl Collector {
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
     fn let_go(&mut self, mut connection: Held) {
         self.totals.logged_in += 1;
+        if let Some(gone) = &mut self.gone {
+            gone.note_well(&connection);
+        }
         self.folded.successes.note(&connection);
         if let Some(server) = self.servers.get_mut(&connection.server) {
             count_login(&mut server.logins, &connection, false);
             let policies = &self.settings.policies;
-            let case = Case { connection: &connection, server, policies, brief: false };
+            let dropped = self.losses.touch(&connection);
+            let case = Case { connection: &connection, server, policies, brief: false, dropped };
             self.folded.take(Opinion::of_healthy(&case), &case, &self.settings, self.first);
         }
         if !self.settings.filter.wants(&connection, self.first.unwrap_or_default()) {
@@ -387,7 +428,7 @@ fn offer_key(offer: &Offer) -> u64 {
 
 /// Whether the rules should see it at the end, when everything is known. Only a login that was accepted, and a
 /// session that ended as sessions do, is let go at once.
-fn may_have_failed(connection: &ConnectionFacts) -> bool {
+pub(super) fn may_have_failed(connection: &ConnectionFacts) -> bool {
     let tcp = &connection.tcp;
     let by_client = connection.ended.by == EndedBy::Client && connection.ended.how != EndedHow::Alert;
     let open = connection.ended.how == EndedHow::Open;

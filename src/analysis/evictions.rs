@@ -4,7 +4,7 @@ use crate::facts::{ConnectionFacts, EndedHow, Time};
 use crate::session::KnownPorts;
 
 /// When the first one went.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Evictions {
     first: Option<Time>,
 }

@@ -1,8 +1,8 @@
 //! Folds equal verdicts into findings.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::Settings;
@@ -25,14 +25,14 @@ const EXEMPLARS: usize = 10;
 const RETRY: i64 = 1_200_000_000;
 
 /// Folds equal verdicts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Folder {
     groups: BTreeMap<Sort, Group>,
     notes: Vec<(usize, Note)>,
     pub(super) successes: Successes,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Group {
     /// The connection that the verdict, the story and the client are of.
     lead: u64,
@@ -87,13 +87,16 @@ impl Folder {
         group.count += 1;
         let begun = connection.first.time;
         let known = group.clients.get(&client).copied();
-        let retry = known.is_some_and(|end| {
+        // Who was let in does not try again, and did not need to.
+        let accepted = connection.tds.logged_in.is_some();
+        let retry = known.filter(|_| !accepted).is_some_and(|end| {
             (0..=RETRY).contains(&begun.since(end))
                 && !self.successes.between(client, connection.server, end, begun)
         });
         group.logins += u64::from(!retry);
         if known.is_some() || group.clients.len() < CLIENTS_COUNTED {
-            group.clients.insert(client, connection.last.time);
+            let end = if accepted { known.unwrap_or(Time(i64::MIN)) } else { connection.last.time };
+            group.clients.insert(client, end);
         }
         group.first = group.first.min(connection.first.time);
         group.last = group.last.max(connection.last.time);
@@ -142,6 +145,20 @@ impl Folder {
         }
         self.notes.extend(other.notes);
         self.successes.merge(other.successes);
+    }
+
+    /// Findings below error of sorts that are not in `known` yet, which takes them in.
+    pub(super) fn softer(&self, known: &mut BTreeSet<Sort>) -> Vec<Finding> {
+        let soft = self.groups.iter().filter(|(_, group)| group.severity < Severity::Error);
+        let mut fresh = Vec::new();
+        for (sort, group) in soft {
+            if !known.contains(sort) {
+                known.insert(sort.clone());
+                let rule = RULES.get(sort.rule);
+                fresh.extend(rule.map(|rule| group.clone().into_finding(rule, sort.server)));
+            }
+        }
+        fresh
     }
 
     /// The findings: errors first, then the most frequent, then the earliest.

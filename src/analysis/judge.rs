@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::thread;
 
-use super::collector::{Collector, Held};
+use super::browser::Browser;
+use super::collector::{Collector, Held, may_have_failed};
 use super::fold::Folder;
 use super::learning::{count_login, is_probe, learn_probe, unknown_server};
 use super::load::{count_open, learn_load, windows_of};
 use super::opinion::Opinion;
+use super::scan::Scans;
+use super::taken_at::Votes;
 use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
 use crate::rules::{CaptureCase, Case, Ruling};
@@ -26,7 +29,8 @@ pub(super) fn judge(
     threads: usize,
 ) -> Analysis {
     let captures = with_connection_quality(captures, &collector);
-    announce(&mut collector);
+    let browser = std::mem::take(&mut collector.browser);
+    announce(&mut collector, &browser);
     let mut connections = take_connections(&mut collector);
     settle_servers(&mut collector, &captures);
     let mut routed = connections.iter_mut().filter(|connection| connection.tds.routing.is_some()).peekable();
@@ -62,7 +66,7 @@ pub(super) fn judge(
     }
     judged.connections.sort_by_key(|judged| judged.facts.id);
 
-    let browser = std::mem::take(&mut collector.browser).into_facts();
+    let browser = browser.into_facts();
     let servers: Vec<ServerFacts> = std::mem::take(&mut collector.servers)
         .into_values()
         .filter(|server| is_sql_server(server, &judged.servers) || is_flooded(server, &collector.known))
@@ -163,10 +167,8 @@ impl Judged {
 fn take_connections(collector: &mut Collector) -> Vec<Held> {
     let mut connections = std::mem::take(&mut collector.pending);
     for connection in std::mem::take(&mut collector.silent) {
-        // A client that speaks TDS is taken at its word: its refused connections may be logins that failed.
-        let stranger = !collector.clients.contains(&connection.client.ip);
-        let calls = calls_sql_server(collector, &connection);
-        if collector.scans.has(&connection) && (stranger || !calls) {
+        let calls = calls_sql_server(collector, &collector.scans, &connection);
+        if is_of_scan(collector, &collector.scans, &connection, calls) {
             collector.totals.scanned += 1;
             continue;
         }
@@ -180,41 +182,76 @@ fn take_connections(collector: &mut Collector) -> Vec<Held> {
     connections
 }
 
+/// Whether a connection in which nothing was said is one of a port scan. A client that speaks TDS is taken at its word: its
+/// refused connections may be logins that failed.
+fn is_of_scan(collector: &Collector, scans: &Scans, connection: &ConnectionFacts, calls: bool) -> bool {
+    let stranger = !collector.clients.contains(&connection.client.ip);
+    scans.has(connection) && (stranger || !calls)
+}
+
+/// Whether the rules would be asked about this connection if the capture ended now. What the collector does not know yet:
+/// the port scans, whether the connection's listener speaks TDS, and whether its caller does.
+pub(super) fn is_judged(
+    collector: &Collector,
+    connection: &ConnectionFacts,
+    scans: &Scans,
+    (server_known, client_known): (bool, bool),
+) -> bool {
+    if connection.tds.recognized {
+        return may_have_failed(connection);
+    }
+    let ours = connection.tcp.syn.is_some() || collector.known.has(connection.server.port);
+    ours && !is_probe(connection)
+        && (server_known
+            || calls_sql_server(collector, scans, connection)
+            || client_known && is_dynamic(connection))
+        && (client_known || !is_of_scan(collector, scans, connection, true))
+}
+
 /// A connection in which nothing was said counts when its listener is taken for a SQL Server: by its port, by
 /// the SQL Browser, because TDS was spoken there by others, or because the caller speaks TDS to others and
 /// calls a port of the range where named instances live. A connection that is one of very many to ports of the
 /// same host counts only where the port is known and nobody is accepted.
-pub(super) fn calls_sql_server(collector: &Collector, connection: &ConnectionFacts) -> bool {
-    /// First dynamic port (RFC 6335 6): named instances listen there unless told otherwise.
-    const DYNAMIC: u16 = 49_152;
+pub(super) fn calls_sql_server(collector: &Collector, scans: &Scans, connection: &ConnectionFacts) -> bool {
     let server = connection.server;
     let known = collector.servers.get(&server);
-    if collector.scans.has(connection) {
+    if scans.has(connection) {
         let named =
             collector.known.has(server.port) || known.is_some_and(|server| server.announced.is_some());
         return named && known.is_none_or(|server| server.accepted.first().is_none());
     }
     collector.known.has(server.port)
         || known.is_some_and(|server| server.spoke_tds.is_some() || server.announced.is_some())
-        || (server.port >= DYNAMIC && collector.clients.contains(&connection.client.ip))
+        || (is_dynamic(connection) && collector.clients.contains(&connection.client.ip))
+}
+
+/// Whether it calls a dynamic port (RFC 6335 6): named instances listen there unless told otherwise.
+fn is_dynamic(connection: &ConnectionFacts) -> bool {
+    connection.server.port >= 49_152
 }
 
 /// What is known of servers once all their connections are.
 fn settle_servers(collector: &mut Collector, captures: &[CaptureFacts]) {
     let only_clients = captures.iter().all(|capture| capture.quality.taken_at == TakenAt::Client);
     for server in collector.servers.values_mut() {
-        count_open(&mut server.load);
         let votes = collector.taken_at.1.get(&server.endpoint).copied().unwrap_or_default();
-        server.taken_at = match votes.decide().0 {
-            // A host that answers nobody shows nothing; what captures at a client does so for all its servers.
-            TakenAt::Unknown if only_clients => TakenAt::Client,
-            place => place,
-        };
+        settle_server(server, &votes, only_clients);
     }
 }
 
-fn announce(collector: &mut Collector) {
-    for (listener, (at, instance)) in &collector.browser.announced {
+/// What is known of a server once its connections are; `only_clients` when all files were taken at clients.
+pub(super) fn settle_server(server: &mut ServerFacts, votes: &Votes, only_clients: bool) {
+    count_open(&mut server.load);
+    server.taken_at = match votes.decide().0 {
+        // A host that answers nobody shows nothing; what captures at a client does so for all its servers.
+        TakenAt::Unknown if only_clients => TakenAt::Client,
+        place => place,
+    };
+}
+
+/// Servers learn what the SQL Browser announced of them.
+pub(super) fn announce(collector: &mut Collector, browser: &Browser) {
+    for (listener, (at, instance)) in &browser.announced {
         let server = collector.servers.entry(*listener).or_insert_with(|| unknown_server(*listener));
         server.announced = Some((*at, instance.clone()));
     }

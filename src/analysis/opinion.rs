@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use crate::facts::Endpoint;
 use crate::rules::{
-    Alike, Case, Check, Confidence, RULES, Rank, Rule, Ruling, Severity, Verdict, weigh_reset,
+    Alike, Case, Check, Confidence, RULES, Rank, Rule, Ruling, Severity, Verdict, tell_losses, weigh_losses,
+    weigh_reset,
 };
 
 /// How a rule is asked about a connection.
@@ -124,7 +125,7 @@ impl Said {
             sort: Sort {
                 rule: index,
                 server: case.connection.server,
-                confidence: verdict.confidence,
+                confidence: weigh_losses(case, verdict.confidence),
                 alike: verdict.group,
             },
             verdict: None,
@@ -139,6 +140,7 @@ impl Sort {
         let Check::Connection(check) = rule.check else { return None };
         let verdict = check(&Case { brief: false, ..*case })?;
         let error = verdict.severity.unwrap_or(rule.severity) == Severity::Error;
-        Some(if error { weigh_reset(case, verdict) } else { verdict })
+        let verdict = if error { weigh_reset(case, verdict) } else { verdict };
+        Some(tell_losses(case, verdict))
     }
 }

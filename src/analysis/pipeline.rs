@@ -9,14 +9,14 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ScopedJoinHandle};
 
-use super::browser::Browser;
 use super::collector::Collector;
+use super::dealer::Dealer;
 use super::judge;
-use super::shard::{Qualities, SHARDS, Shard};
+use super::quality::{Qualities, captures};
+use super::shard::{SHARDS, Shard};
 use super::{Analysis, Progress, Settings};
 use crate::capture::{Chunk, Error, LinkType, Packet, Source, Take};
-use crate::decode::{Decoded, Flow, decode};
-use crate::facts::{CaptureFacts, DamageFact, QualityFacts, Time};
+use crate::facts::Time;
 use crate::session::KnownPorts;
 use crate::stream::TableCounts;
 
@@ -60,7 +60,7 @@ pub(super) fn run(
         counts.add(&part_counts);
     }
     collector.browser = dealer.browser;
-    let captures = captures(source, dealer.qualities, stopped.as_ref());
+    let captures = captures(source.summaries(), &dealer.qualities, stopped.as_ref());
     judge::judge(collector, captures, counts, workers)
 }
 
@@ -72,11 +72,12 @@ fn alone(
     progress: &mut dyn FnMut(Progress),
 ) -> (Vec<Finished>, Option<Error>) {
     let stopped = read(source, progress, &mut |packet, _| {
-        if let Some(shard) = dealer.deal(packet).and_then(|index| shards.get_mut(index)) {
+        if let Some(shard) = dealer.deal(packet).and_then(|flow| shards.get_mut(Shard::of(flow))) {
             shard.take(dealer.ordinal, packet);
         }
     });
-    (shards.into_iter().map(|shard| shard.finish(dealer.now)).collect(), stopped)
+    let end = end_of(source, dealer.now);
+    (shards.into_iter().map(|shard| shard.finish(end)).collect(), stopped)
 }
 
 /// This thread reads and deals, the workers do the rest.
@@ -99,13 +100,13 @@ fn together(
             hands.push(scope.spawn(move || work(shards, &receiver, &back, end)));
         }
         let stopped = read(source, progress, &mut |packet, chunk| {
-            let Some(shard) = dealer.deal(packet) else { return };
+            let Some(shard) = dealer.deal(packet).map(Shard::of) else { return };
             if let Some(desk) = desks.get_mut(shard % workers) {
                 desk.put(dealer.ordinal, shard, packet, chunk);
             }
         });
         // What ends the workers is that nobody can send them anything any more.
-        let _ = end.set(dealer.now);
+        let _ = end.set(end_of(source, dealer.now));
         desks.into_iter().for_each(Desk::send);
         let mut finished: Vec<(usize, Finished)> = Vec::with_capacity(SHARDS);
         for hand in hands {
@@ -117,6 +118,12 @@ fn together(
         finished.sort_by_key(|(index, _)| *index);
         (finished.into_iter().map(|(_, part)| part).collect(), stopped)
     })
+}
+
+/// The time at which the capture ends: that of its latest packet, unless somebody says that the wire was watched longer.
+fn end_of(source: &dyn Source, now: Time) -> Time {
+    let watched = source.summaries().iter().filter_map(|summary| summary.until).max();
+    watched.map_or(now, |until| now.max(Time(until)))
 }
 
 /// Moves through the source; why it stopped before its end, if it did.
@@ -131,61 +138,6 @@ fn read(source: &mut dyn Source, progress: &mut dyn FnMut(Progress), take: &mut 
         packets += STEP as u64;
         let bytes = source.summaries().iter().map(|summary| summary.bytes).sum();
         progress(Progress { packets, bytes });
-    }
-}
-
-/// Says which shard a packet is for, and takes what is for none.
-#[derive(Debug)]
-struct Dealer {
-    browser: Browser,
-    qualities: Qualities,
-    now: Time,
-    /// Number of the packet in the order of reading, from 1.
-    ordinal: u64,
-}
-
-impl Default for Dealer {
-    fn default() -> Self {
-        Self { browser: Browser::default(), qualities: Qualities::default(), now: Time(i64::MIN), ordinal: 0 }
-    }
-}
-
-impl Dealer {
-    #[inline]
-    fn deal(&mut self, packet: &Packet<'_>) -> Option<usize> {
-        self.ordinal += 1;
-        self.now = self.now.max(Time(packet.time));
-        if (packet.bytes.len() as u64) < u64::from(packet.original_len) {
-            self.qualities.of(packet.file).snapped += 1;
-        }
-        match Flow::at_a_glance(packet) {
-            Some(flow) => Some(Shard::of(flow)),
-            None => self.look(packet),
-        }
-    }
-
-    #[cold]
-    fn look(&mut self, packet: &Packet<'_>) -> Option<usize> {
-        match decode(packet) {
-            Decoded::Tcp(segment) => {
-                let (src, dst) = (segment.ip.src, segment.ip.dst);
-                Some(Shard::of(Flow::between((src, segment.tcp.src_port), (dst, segment.tcp.dst_port))))
-            }
-            Decoded::Icmp(icmp) => {
-                self.qualities.of(packet.file).other += 1;
-                self.browser.icmp(&icmp);
-                Some(Shard::of(Flow::between((icmp.src, icmp.src_port), (icmp.dst, icmp.dst_port))))
-            }
-            Decoded::Udp(datagram) => {
-                self.qualities.of(packet.file).udp += 1;
-                self.browser.datagram(&datagram);
-                None
-            }
-            Decoded::Other(reason) => {
-                self.qualities.undecoded(packet.file, reason);
-                None
-            }
-        }
     }
 }
 
@@ -311,34 +263,4 @@ fn work(
     }
     let now = end.get().copied().unwrap_or(Time(i64::MIN));
     shards.into_iter().map(|(index, shard)| (index, shard.finish(now))).collect()
-}
-
-/// What is to be said of each file.
-fn captures(source: &dyn Source, qualities: Qualities, stopped: Option<&Error>) -> Vec<CaptureFacts> {
-    let summaries = source.summaries();
-    let Qualities(mut qualities) = qualities;
-    qualities.resize(summaries.len().max(qualities.len()), QualityFacts::default());
-    let mut captures: Vec<CaptureFacts> = summaries
-        .into_iter()
-        .zip(&qualities)
-        .map(|(summary, quality)| CaptureFacts {
-            quality: QualityFacts { dropped: summary.dropped, ..*quality },
-            path: summary.path,
-            format: summary.format,
-            packets: summary.packets,
-            bytes: summary.bytes,
-            first: summary.first.map(Time),
-            last: summary.last.map(Time),
-            damage: summary
-                .damage
-                .into_iter()
-                .map(|damage| DamageFact { offset: damage.offset, frame: damage.frame, what: damage.what })
-                .collect(),
-            error: summary.error.map(|error| error.to_string()),
-        })
-        .collect();
-    if let (Some(error), [only]) = (stopped, captures.as_mut_slice()) {
-        only.error.get_or_insert_with(|| error.to_string());
-    }
-    captures
 }

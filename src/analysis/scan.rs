@@ -13,7 +13,7 @@ const SPAN: i64 = 10_000_000_000;
 const KEPT: usize = 1 << 12;
 
 /// Which ports were called by connections in which nothing was said, by client, host and stretch of time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scans {
     called: BTreeMap<(IpAddr, IpAddr, i64), BTreeSet<u16>>,
 }

@@ -2,37 +2,45 @@
 //!
 //! Flows are dealt out to a fixed number of shards with fixed budgets, so that limits bite alike whoever works on them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Settings;
-use super::collector::Collector;
+use super::collector::{Collector, Held};
+use super::quality::Qualities;
 use crate::capture::Packet;
-use crate::decode::{Decoded, Flow, Segment, Undecoded, decode, plain_segment};
-use crate::facts::{QualityFacts, Time};
+use crate::decode::{Decoded, Flow, Segment, decode, plain_segment};
+use crate::facts::Time;
 use crate::session::{KnownPorts, Session};
-use crate::stream::{Closed, Limits, Table, TableCounts};
+use crate::stream::{Closed, Interest, Limits, Table, TableCounts};
 
 /// Shares that flows are dealt out to: as many threads can work at once.
 pub(super) const SHARDS: usize = 16;
 
 /// One share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Shard {
     table: Table<Session>,
     known: Arc<KnownPorts>,
-    collector: Collector,
-    qualities: Qualities,
+    pub(super) collector: Collector,
+    pub(super) qualities: Qualities,
     now: Time,
 }
-
-/// What was decoded of each file.
-#[derive(Debug, Default)]
-pub(super) struct Qualities(pub(super) Vec<QualityFacts>);
 
 impl Shard {
     /// A share that has seen nothing.
     pub(super) fn new(settings: &Settings, known: &Arc<KnownPorts>) -> Self {
-        let settings = share(settings);
+        Self::with(share(settings), known)
+    }
+
+    /// All of the connections, of a wire that is watched.
+    pub(super) fn whole(settings: &Settings, known: &Arc<KnownPorts>) -> Self {
+        let mut shard = Self::with(settings.clone(), known);
+        shard.table.watch();
+        shard
+    }
+
+    fn with(settings: Settings, known: &Arc<KnownPorts>) -> Self {
         Self {
             table: Table::new(settings.limits),
             collector: Collector::new(settings, Arc::clone(known)),
@@ -48,26 +56,24 @@ impl Shard {
         (flow.0 >> 56) as usize % SHARDS
     }
 
-    /// Takes the capture's `ordinal`-th packet.
+    /// Takes the capture's `ordinal`-th packet; how much of its connection is still of interest.
     #[inline]
-    pub(super) fn take(&mut self, ordinal: u64, packet: &Packet<'_>) {
+    pub(super) fn take(&mut self, ordinal: u64, packet: &Packet<'_>) -> Interest {
         if let Some(segment) = plain_segment(packet) {
-            self.segment(ordinal, packet, &segment);
-            return;
+            return self.segment(ordinal, packet, &segment);
         }
         match decode(packet) {
-            Decoded::Tcp(segment) => self.segment(ordinal, packet, &segment),
-            Decoded::Icmp(icmp) => {
-                self.table.icmp(&icmp);
-            }
-            // What looked like TCP at a glance and is not.
-            Decoded::Udp(_) => {}
+            Decoded::Tcp(segment) => return self.segment(ordinal, packet, &segment),
+            Decoded::Icmp(icmp) if self.table.icmp(&icmp) => return Interest::Payload,
+            // UDP is what looked like TCP at a glance and is not.
+            Decoded::Icmp(_) | Decoded::Udp(_) => {}
             Decoded::Other(reason) => self.qualities.undecoded(packet.file, reason),
         }
+        Interest::Nothing
     }
 
     #[inline]
-    fn segment(&mut self, ordinal: u64, packet: &Packet<'_>, segment: &Segment<'_>) {
+    fn segment(&mut self, ordinal: u64, packet: &Packet<'_>, segment: &Segment<'_>) -> Interest {
         self.now = self.now.max(Time(packet.time));
         let quality = self.qualities.of(packet.file);
         quality.tcp += 1;
@@ -78,7 +84,69 @@ impl Shard {
             segment,
             &mut |number, key| Session::new(number, key, Arc::clone(known)),
             &mut |closed| close(collector, closed, *now),
-        );
+        )
+    }
+
+    /// Moves the clock when no packet does: connections whose time has come are over.
+    pub(super) fn pass(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        let Self { table, collector, now, .. } = self;
+        table.pass(now.0, &mut |closed| close(collector, closed, *now));
+    }
+
+    /// What connections showed that have ended and still linger, and with `quiet` those that were silent for so long, in
+    /// nanoseconds, though they have not: as if they were over now.
+    pub(super) fn glimpse(&mut self, quiet: Option<i64>) -> Vec<Held> {
+        let mut seen = Vec::new();
+        let now = self.now;
+        self.table.glimpse(quiet, &mut |closed| seen.extend(Session::finish(closed, now)));
+        seen
+    }
+
+    /// What all connections showed that are followed, as if they were over now, but for those that were shown as they stand.
+    pub(super) fn glimpse_all(&mut self) -> Vec<Held> {
+        let mut seen = Vec::new();
+        let now = self.now;
+        self.table.glimpse_all(&mut |closed| seen.extend(Session::finish(closed, now)));
+        seen
+    }
+
+    /// Sets the clock back.
+    pub(super) fn set_back(&mut self, now: Time) {
+        self.now = now;
+        self.table.set_back(now.0);
+    }
+
+    /// Shows what connections showed so far, in no order; of those that were not accepted at most `silent`.
+    pub(super) fn glimpse_followed(&self, silent: usize, show: &mut dyn FnMut(Held)) {
+        let now = self.now;
+        self.table.glimpse_followed(silent, &mut |closed| {
+            if let Some(facts) = Session::finish(closed, now) {
+                show(facts);
+            }
+        });
+    }
+
+    /// The same of the connections of these numbers, as far as they are not over.
+    pub(super) fn glimpse_again(&self, numbers: &BTreeSet<u64>) -> Vec<Held> {
+        let mut seen = Vec::new();
+        self.table.glimpse_again(numbers, &mut |closed| seen.extend(Session::finish(closed, self.now)));
+        seen
+    }
+
+    /// Numbers of the connections that are open, or linger.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.table.numbers()
+    }
+
+    /// Tuples that the table knows.
+    pub(super) fn known(&self) -> usize {
+        self.table.len()
+    }
+
+    /// What the table counted so far.
+    pub(super) fn counts(&self) -> TableCounts {
+        self.table.counts()
     }
 
     /// Lets go of what is left; `now` is the time of the capture's last packet.
@@ -110,41 +178,5 @@ fn share(settings: &Settings) -> Settings {
             ..limits
         },
         ..settings.clone()
-    }
-}
-
-impl Qualities {
-    pub(super) fn of(&mut self, file: u32) -> &mut QualityFacts {
-        let index = file as usize;
-        if self.0.len() <= index {
-            self.0.resize(index + 1, QualityFacts::default());
-        }
-        // Just made long enough.
-        #[expect(clippy::indexing_slicing, reason = "resized above")]
-        &mut self.0[index]
-    }
-
-    pub(super) fn undecoded(&mut self, file: u32, reason: Undecoded) {
-        let quality = self.of(file);
-        match reason {
-            Undecoded::OtherProtocol => quality.other += 1,
-            Undecoded::LinkType => quality.unknown_link += 1,
-            Undecoded::Truncated => quality.truncated += 1,
-            Undecoded::LaterFragment => quality.fragments += 1,
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (file, theirs) in (0..).zip(&other.0) {
-            let mine = self.of(file);
-            mine.tcp += theirs.tcp;
-            mine.udp += theirs.udp;
-            mine.other += theirs.other;
-            mine.unknown_link += theirs.unknown_link;
-            mine.truncated += theirs.truncated;
-            mine.snapped += theirs.snapped;
-            mine.fragments += theirs.fragments;
-            mine.offloaded += theirs.offloaded;
-        }
     }
 }

@@ -11,7 +11,7 @@ const REMEMBERED: usize = 1 << 14;
 
 /// The beginnings of connections that logged in, by client and server: of each pair in order, each once. Nothing is ever
 /// read in the order of the pairs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Successes {
     begun: HashMap<(IpAddr, Endpoint), Vec<Time>>,
     count: usize,

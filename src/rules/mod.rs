@@ -22,6 +22,7 @@ mod finding;
 mod handshake_closed;
 mod login;
 mod lookup;
+mod losses;
 mod no_common_cipher_suite;
 mod no_common_group;
 mod no_common_signature_algorithm;
@@ -49,6 +50,7 @@ pub use finding::{
     Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Step, Verdict,
 };
 pub use lookup::{UnknownRule, find, nearest};
+pub(crate) use losses::{tell_losses, weigh_losses};
 pub use page::{Explanation, HEADINGS};
 pub(crate) use provenance::weigh as weigh_reset;
 pub(crate) use registry::declare_rule;

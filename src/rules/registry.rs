@@ -81,6 +81,8 @@ pub struct Case<'a> {
     /// Whether it is enough to hear what the verdict is: severity, confidence, and what it folds by. The words cost many
     /// times more, and are wanted of the first of those that fold alone.
     pub brief: bool,
+    /// Whether packets were dropped while the connection went on: what it seems to lack may have been among them.
+    pub dropped: bool,
 }
 
 impl Case<'_> {

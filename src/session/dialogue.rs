@@ -6,7 +6,7 @@ use crate::facts::{LoginProof, Moment, Side, TdsFacts, TlsFacts};
 use crate::tls::{HandshakeType, TlsEvent};
 
 /// The facts of a dialogue, as they grow.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Dialogue {
     /// TDS so far.
     pub(super) facts: Box<TdsFacts>,

@@ -42,7 +42,7 @@ pub(super) enum Unit<'a> {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Lane {
     state: State,
     /// Bytes of a header that is not complete.

@@ -47,7 +47,7 @@ impl KnownPorts {
 }
 
 /// One connection as it unfolds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Session {
     number: u64,
     key: Key,
@@ -60,7 +60,7 @@ pub struct Session {
 }
 
 /// What exists once the connection was recognised.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Live {
     lanes: [Lane; 2],
     dialogue: Dialogue,

@@ -12,7 +12,7 @@ const HELD: usize = 2048;
 const PATIENCE: u32 = 32;
 
 /// The first bytes of a direction that is not recognised yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pending {
     bytes: Vec<u8>,
     /// The segments they came in: length, and where it stood.
@@ -112,6 +112,9 @@ impl Session {
                 Guess::Tls | Guess::No(_) => Decision::Strange,
             },
             None => match (self.decide_client(dir, seen), recognize_server(seen)) {
+                (Decision::Ours { .. }, _) if self.by_port_alone(seen) => {
+                    Decision::Ours { client: self.client_by_port(dir) }
+                }
                 (Decision::Ours { client }, _) => Decision::Ours { client },
                 (_, Guess::Tds) => Decision::Ours { client: dir.other() },
                 _ if self.established_tls(seen) => Decision::Ours { client: self.client_by_port(dir) },
@@ -148,6 +151,18 @@ impl Session {
     fn established_tls(&self, seen: &[u8]) -> bool {
         let one_known = self.known.has(self.key.a.port()) != self.known.has(self.key.b.port());
         one_known && seen.len() >= 5 && starts_like_record(seen)
+    }
+
+    /// A piece of a handshake that either side may have sent, in the middle of a connection, on a known port: the server's
+    /// flights come in PRELOGIN packets as the client's do (MS-TDS 2.2.6.5).
+    fn by_port_alone(&self, seen: &[u8]) -> bool {
+        const PRELOGIN: u8 = 0x12;
+        const HEADER: usize = 8;
+        const CLIENT_HELLO: u8 = 1;
+        let one_known = self.known.has(self.key.a.port()) != self.known.has(self.key.b.port());
+        let inside = seen.get(HEADER..).filter(|_| seen.first() == Some(&PRELOGIN)).unwrap_or_default();
+        let hello = matches!(inside, [0x16, 3, _, _, _, CLIENT_HELLO, ..]);
+        one_known && !hello && inside.len() >= 5 && starts_like_record(inside)
     }
 
     fn client_by_port(&self, dir: Dir) -> Dir {

@@ -10,7 +10,7 @@ const RESETS: usize = 8;
 const ICMP: usize = 4;
 
 /// Transport signals in the order of the capture.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Signals {
     pub(super) syns: u32,
     pub(super) syn: Option<Moment>,

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use hashbrown::DefaultHashBuilder;
 
 use super::half::Half;
-use super::{Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal, Woke};
+use super::{
+    Closed, Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal, Woke,
+};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
 /// Bytes that a client can have sent at most when it answers a SYN-ACK that was not captured: the largest
@@ -16,7 +18,7 @@ const FIRST_WINDOW: i64 = 1 << 16;
 const LATE_SYN: i64 = 1_000_000_000;
 
 /// A connection that somebody listens to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Connection<H> {
     pub(super) number: u64,
     pub(super) key: Key,
@@ -42,6 +44,8 @@ pub(super) struct Connection<H> {
     pub(super) limit_hits: u64,
     /// What is held has to be counted anew.
     pub(super) unsettled: bool,
+    /// Its packets when it was last shown as it stood.
+    pub(super) shown: u64,
 }
 
 impl<H: Handler> Connection<H> {
@@ -70,6 +74,7 @@ impl<H: Handler> Connection<H> {
             duplicates: 0,
             limit_hits: 0,
             unsettled: false,
+            shown: 0,
         }
     }
 
@@ -287,6 +292,26 @@ impl<H: Handler> Connection<H> {
     pub(super) fn icmp(&mut self, dir: Dir, icmp: &Icmp) {
         self.last = self.last.max(icmp.at);
         self.tell(dir, icmp.at, Signal::Icmp { from: icmp.from, reason: icmp.reason });
+    }
+
+    /// Ends it: what waited is delivered; what is known of it when somebody listens.
+    pub(super) fn conclude(&mut self, evicted: bool) -> Option<Closed<H>> {
+        self.flush();
+        if self.interest == Interest::Nothing {
+            return None;
+        }
+        Some(Closed {
+            number: self.number,
+            key: self.key,
+            initiator: self.initiator,
+            first: self.first,
+            last: self.last,
+            halves: self.summaries(),
+            previous: self.previous,
+            woke: self.woke,
+            evicted,
+            handler: self.handler.take()?,
+        })
     }
 
     /// The numbers of both directions.

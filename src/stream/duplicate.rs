@@ -15,7 +15,7 @@ const BY_ID: i64 = 1_000_000_000;
 const BY_TIME: i64 = 10_000_000;
 
 /// The last packets of one direction.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Recent {
     ring: [Trace; REMEMBERED],
     next: u8,

@@ -11,7 +11,7 @@ const HOLE_PACKETS: u64 = 16;
 const HOLE_TIME: i64 = 500_000_000;
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Half {
     /// Sequence number of offset 0: the first byte after the SYN, or the first byte seen.
     base: Option<u32>,

@@ -9,6 +9,7 @@ mod delivery;
 mod duplicate;
 mod entry;
 mod event;
+mod glimpse;
 mod half;
 mod reset;
 mod slots;

@@ -6,7 +6,7 @@ use super::connection::Connection;
 const BLOCK: usize = 64;
 
 /// Connections by their places.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Slots<H> {
     blocks: Vec<Vec<Option<Connection<H>>>>,
     free: Vec<u32>,
@@ -61,6 +61,11 @@ impl<H> Slots<H> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Connection<H>)> {
         let slots = (0..).zip(self.blocks.iter().flatten());
         slots.filter_map(|(place, slot)| Some((place, slot.as_ref()?)))
+    }
+
+    /// Every connection, in the order of places.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection<H>> {
+        self.blocks.iter_mut().flatten().flatten()
     }
 
     /// Whether a place still holds this connection.

@@ -23,17 +23,17 @@ const TCP: u8 = 6;
 
 /// Every connection that is open, or ended a short while ago. The index is keyed anew in every process, since
 /// a capture's author may be hostile; nothing is ever read from it in its order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table<H> {
-    limits: Limits,
+    pub(super) limits: Limits,
     /// What is known of each tuple.
     index: HashTable<Entry>,
     hasher: DefaultHashBuilder,
-    slots: Slots<H>,
+    pub(super) slots: Slots<H>,
     /// The connection of the last segment: the hash of its tuple, and its place.
     latest: Option<(u64, u32)>,
     /// Ended connections, by the capture time at which to look at them again.
-    ended: Queue,
+    pub(super) ended: Queue,
     /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
     idle: Queue,
     /// Tombstones of what is not ours in the order in which they were last looked at.
@@ -45,9 +45,11 @@ pub struct Table<H> {
     /// Bytes of memory that connections take.
     state: usize,
     counts: TableCounts,
-    now: i64,
+    pub(super) now: i64,
     /// Segments since ended connections were looked at.
     unlooked: u32,
+    /// Connections that have ended and still linger, to be shown as they stand, when somebody asks for that.
+    pub(super) lingering: Option<Vec<(u32, u64)>>,
 }
 
 /// Time, number of the connection, its place: the smallest comes first.
@@ -72,19 +74,20 @@ impl<H: Handler> Table<H> {
             counts: TableCounts::default(),
             now: i64::MIN,
             unlooked: 0,
+            lingering: None,
         }
     }
 
     /// Takes a segment. A connection that it begins gets `number`, which has to be larger than that of every segment
     /// before it; `make` builds its handler from that and its endpoints. `closed` receives connections that are over, in
-    /// the order in which the table lets them go.
+    /// the order in which the table lets them go. Says how much its connection's handler still wants to hear.
     pub fn segment(
         &mut self,
         number: u64,
         segment: &Segment<'_>,
         make: &mut dyn FnMut(u64, &Key) -> H,
         closed: &mut dyn FnMut(Closed<H>),
-    ) {
+    ) -> Interest {
         self.look(segment.at.time, closed);
         let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
         let dst = SocketAddr::new(segment.ip.dst, segment.tcp.dst_port);
@@ -105,7 +108,7 @@ impl<H: Handler> Table<H> {
                 if !syn || segment.tcp.flags.has(TcpFlags::ACK) {
                     (*time, *place) = later(last, segment.at);
                     *seen = true;
-                    return;
+                    return Interest::Nothing;
                 }
                 self.forget(hash);
                 (None, Some(Previous { last, ended: true, foreign: true }))
@@ -116,7 +119,7 @@ impl<H: Handler> Table<H> {
                 let other_syn = syn && !(*known && is_syn_of(*isn, segment));
                 if late && !other_syn {
                     (*time, *place) = later(last, segment.at);
-                    return;
+                    return Interest::Nothing;
                 }
                 self.forget(hash);
                 (None, syn.then_some(Previous { last, ended: true, foreign: false }))
@@ -142,7 +145,7 @@ impl<H: Handler> Table<H> {
             }
         };
         self.latest = Some((hash, place));
-        self.feed(place, dir, segment, closed);
+        self.feed(place, dir, segment, closed)
     }
 
     /// Takes an ICMP error; `false` when it quotes no connection that is known.
@@ -161,6 +164,23 @@ impl<H: Handler> Table<H> {
             }
             None => false,
         }
+    }
+
+    /// Numbers of the connections that are listened to, in no order.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().map(|(_, connection)| connection.number)
+    }
+
+    /// Tuples known: connections and tombstones.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether no tuple is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
     }
 
     /// What was counted so far.
@@ -219,8 +239,14 @@ impl<H: Handler> Table<H> {
         }
     }
 
-    fn feed(&mut self, place: u32, dir: Dir, segment: &Segment<'_>, closed: &mut dyn FnMut(Closed<H>)) {
-        let Some(connection) = self.slots.get_mut(place) else { return };
+    fn feed(
+        &mut self,
+        place: u32,
+        dir: Dir,
+        segment: &Segment<'_>,
+        closed: &mut dyn FnMut(Closed<H>),
+    ) -> Interest {
+        let Some(connection) = self.slots.get_mut(place) else { return Interest::Nothing };
         let (held, state, ended) = (connection.held, connection.state, connection.ended);
         let (duplicates, hits) = (connection.duplicates, connection.limit_hits);
         connection.segment(dir, segment, &self.limits, &self.hasher);
@@ -228,9 +254,10 @@ impl<H: Handler> Table<H> {
         self.state = self.state + connection.state - state;
         self.counts.duplicates += connection.duplicates - duplicates;
         self.counts.reassembly_limit += connection.limit_hits - hits;
-        if connection.interest == Interest::Nothing {
+        let interest = connection.interest;
+        if interest == Interest::Nothing {
             self.bury(place);
-            return;
+            return interest;
         }
         if connection.ended && !ended {
             let due = segment.at.time.saturating_add(self.limits.linger_closed);
@@ -240,6 +267,7 @@ impl<H: Handler> Table<H> {
             self.relieve(place, segment.at, closed);
         }
         while self.state > self.limits.state_bytes && self.evict_idle(closed) {}
+        interest
     }
 
     /// Nobody listens any more: what is left is a tombstone.
@@ -350,6 +378,16 @@ impl<H: Handler> Table<H> {
         }
     }
 
+    /// Moves the clock when no segment does: lets go of what is over by then.
+    pub fn pass(&mut self, time: i64, closed: &mut dyn FnMut(Closed<H>)) {
+        if time >= self.now {
+            self.now = time;
+            self.unlooked = 0;
+            self.expire(closed);
+            self.forget_overdue();
+        }
+    }
+
     /// Moves the clock, and looks at ended connections when it is time. A capture's clock may step back: what is dated
     /// by an earlier one is not late.
     fn look(&mut self, time: i64, closed: &mut dyn FnMut(Closed<H>)) {
@@ -382,6 +420,9 @@ impl<H: Handler> Table<H> {
             let quiet_until = last.time.saturating_add(connection.linger(&self.limits));
             if quiet_until > self.now {
                 self.ended.push(Reverse((quiet_until, number, place)));
+                if let Some(lingering) = &mut self.lingering {
+                    lingering.push((place, number));
+                }
             } else {
                 let hash = self.let_go(place, false, closed);
                 self.entomb(hash, last, isn);
@@ -449,22 +490,8 @@ impl<H: Handler> Table<H> {
         self.held -= connection.held;
         self.state -= connection.state;
         let (hash, _) = tuple(&self.hasher, connection.key.a, connection.key.b);
-        connection.flush();
-        if connection.interest != Interest::Nothing
-            && let Some(handler) = connection.handler.take()
-        {
-            closed(Closed {
-                number: connection.number,
-                key: connection.key,
-                initiator: connection.initiator,
-                first: connection.first,
-                last: connection.last,
-                halves: connection.summaries(),
-                previous: connection.previous,
-                woke: connection.woke,
-                evicted,
-                handler,
-            });
+        if let Some(over) = connection.conclude(evicted) {
+            closed(over);
         }
         self.slots.remove(place);
         self.latest = self.latest.filter(|(_, latest)| *latest != place);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::decode::At;
 
 /// What waits, by offset. Bytes never overlap: what came first is kept.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Waiting {
     pieces: BTreeMap<u64, Piece>,
     /// Stretches that were sent but that the snap length cut: offset and length.
@@ -14,7 +14,7 @@ pub(super) struct Waiting {
 }
 
 /// Bytes of a segment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Piece {
     bytes: Vec<u8>,
     /// The other side was heard up to this offset when it was sent.

@@ -71,7 +71,7 @@ pub struct Alert {
 }
 
 /// Joins one direction's bytes into records and messages.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RecordReader {
     /// Header bytes of the record now being read.
     header: [u8; HEADER],

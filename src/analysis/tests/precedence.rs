@@ -15,8 +15,13 @@ use crate::tls::{HashAlgorithm, NamedGroup, ProtocolVersion, SignatureScheme};
 /// Rules of severity error that fit.
 fn fitting(connection: &Connection, server: &Server) -> Vec<&'static str> {
     let policies = Policies::default();
-    let case =
-        Case { connection: &connection.facts, server: &server.facts, policies: &policies, brief: false };
+    let case = Case {
+        connection: &connection.facts,
+        server: &server.facts,
+        policies: &policies,
+        brief: false,
+        dropped: false,
+    };
     let fits = |check: fn(&Case<'_>) -> Option<crate::rules::Verdict>, severity| {
         check(&case).is_some_and(|verdict| verdict.severity.unwrap_or(severity) == Severity::Error)
     };
@@ -29,7 +34,7 @@ fn fitting(connection: &Connection, server: &Server) -> Vec<&'static str> {
 
 fn ruling_on(connection: &ConnectionFacts, server: &ServerFacts) -> Option<Ruling> {
     let settings = Settings::default();
-    let case = Case { connection, server, policies: &settings.policies, brief: false };
+    let case = Case { connection, server, policies: &settings.policies, brief: false, dropped: false };
     Folder::default().take(Opinion::of(&case), &case, &settings, None)
 }
 
@@ -194,7 +199,7 @@ fn each_failing_connection_is_counted_in_exactly_one_error() {
         let Subject::Connection(connection, server) = &example.subject else { continue };
         let mut folder = Folder::default();
         let settings = Settings::default();
-        let case = Case { connection, server, policies: &settings.policies, brief: false };
+        let case = Case { connection, server, policies: &settings.policies, brief: false, dropped: false };
         let ruling = folder.take(Opinion::of(&case), &case, &settings, None);
         let findings = folder.findings();
         let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();

@@ -70,7 +70,7 @@ impl Example {
         let rule = find(self.slug).unwrap_or_else(|| panic!("no rule {}", self.slug));
         match (&self.subject, rule.check) {
             (Subject::Connection(connection, server), Check::Connection(check)) => {
-                check(&Case { connection, server, policies: &self.policies, brief })
+                check(&Case { connection, server, policies: &self.policies, brief, dropped: false })
             }
             (Subject::Capture(captures, browser, connections), Check::Capture(check)) => {
                 let case = CaptureCase { captures, browser, connections: *connections, evicted: 0 };

@@ -14,8 +14,13 @@ fn weighed(connection: &Connection) -> Verdict {
 fn weighed_as(confidence: Confidence, connection: &Connection) -> Verdict {
     let server = Server::unknown();
     let policies = Policies::default();
-    let case =
-        Case { connection: &connection.facts, server: &server.facts, policies: &policies, brief: false };
+    let case = Case {
+        connection: &connection.facts,
+        server: &server.facts,
+        policies: &policies,
+        brief: false,
+        dropped: false,
+    };
     weigh_reset(&case, Verdict::new(confidence, "The server resets."))
 }
 
@@ -90,8 +95,13 @@ fn what_the_rule_itself_says_of_it_stands() {
     let connection = refused(|_| {});
     let server = Server::unknown();
     let policies = Policies::default();
-    let case =
-        Case { connection: &connection.facts, server: &server.facts, policies: &policies, brief: false };
+    let case = Case {
+        connection: &connection.facts,
+        server: &server.facts,
+        policies: &policies,
+        brief: false,
+        dropped: false,
+    };
     let said = Verdict::new(Confidence::Likely, "The server resets.")
         .candidate(SLUG, "no log of the server shows it");
     assert_eq!(weigh_reset(&case, said.clone()), said);

@@ -88,6 +88,21 @@ fn without_a_syn_the_bytes_say_who_calls() {
 }
 
 #[test]
+fn the_middle_of_a_handshake_does_not_make_the_server_a_client() {
+    // Both sides send handshake records in PRELOGIN packets: here the port says who listens.
+    for flight in [server_finish(), record(HANDSHAKE, &server_flight(100))] {
+        let mut talk = Talk::silent(1433);
+        talk.say(SERVER, &tds(PRELOGIN, &flight));
+        talk.say(CLIENT, &record(DATA, &[1; 100]));
+        assert_eq!(talk.facts().client.port, 50_000);
+    }
+    // A ClientHello says it itself, on whatever port.
+    let mut talk = Talk::silent(1433);
+    talk.say(SERVER, &tds(PRELOGIN, &record(HANDSHAKE, &client_hello(b""))));
+    assert_eq!(talk.facts().client.port, 1433);
+}
+
+#[test]
 fn an_encrypted_session_on_the_registered_port_is_known_in_its_middle() {
     let mut talk = Talk::silent(1433);
     talk.say(SERVER, &record(DATA, &[1; 100]));
