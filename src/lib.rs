@@ -24,7 +24,11 @@
 //! defaults, error numbers) at hand. A rule never sees a packet.
 //!
 //! **[`analysis`]** drives the line and asks the rules when the capture has been read to its end: what a later login
-//! shows of a server explains an earlier one. **[`report`]** writes the result as text or JSON.
+//! shows of a server explains an earlier one. A [`Watch`](analysis::Watch) asks them as soon as a connection ends or stalls, and puts right what it
+//! said when it knows more. **[`report`]** writes the result as text or JSON.
+//!
+//! **[`live`]** stands beside the line: what a watch of a network card keeps and tells. It holds the latest packets in
+//! memory and writes those that prove a finding to a capture of their own, the only files that this library writes.
 //!
 //! # Use
 //!
@@ -49,6 +53,7 @@ pub mod analysis;
 pub mod capture;
 pub mod decode;
 pub mod facts;
+pub mod live;
 pub mod reference;
 pub mod report;
 pub mod rules;

@@ -14,16 +14,20 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tdscope::analysis::{Analyzer, Settings};
 use tdscope::capture::{Chain, Input, open};
-use tdscope::report::json;
+use tdscope::report::{events, json};
 use tdscope::rules::Severity;
 use tdscope::stream::Limits;
 
 #[test]
-fn the_checked_in_schema_is_not_stale() {
-    let path = Path::new("schema/tdscope-1.json");
-    let current = tdscope::report::json::schema();
+fn the_checked_in_schemas_are_not_stale() {
+    is_not_stale("schema/tdscope-1.json", &json::schema());
+    is_not_stale("schema/tdscope-1-events.json", &events::schema());
+}
+
+fn is_not_stale(path: &str, current: &str) {
+    let path = Path::new(path);
     if std::env::var_os("TDSCOPE_UPDATE_SCHEMA").is_some() {
-        fs::write(path, &current).unwrap();
+        fs::write(path, current).unwrap();
     }
     let stored = fs::read_to_string(path).unwrap_or_default();
     assert!(

@@ -74,7 +74,7 @@ impl ErrorKind {
 }
 
 /// What the operating system says, without Rust's `(os error 2)`.
-pub(super) fn plain_text(error: &io::Error) -> String {
+pub(crate) fn plain_text(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or_else(|| text.clone(), |(before, _)| before.to_owned())
 }

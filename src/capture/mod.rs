@@ -9,20 +9,27 @@ mod compressed;
 mod damage;
 mod error;
 mod link_type;
+#[cfg(feature = "live")]
+mod live;
 mod open;
 mod pcap;
 mod pcapng;
+mod pcapng_writer;
 mod place;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod window;
 
 pub use chain::{Chain, Opened};
 pub use damage::Damage;
+pub(crate) use error::plain_text;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;
+#[cfg(feature = "live")]
+pub use live::{Live, LiveCounters, LiveDevice, LiveError, LiveSettings, LiveState, NEEDED, live_devices};
 pub use open::{Input, open, open_reader};
+pub use pcapng_writer::PcapngWriter;
 pub use place::Place;
 pub use source::{Packet, Source, Summary, Take};
 pub use window::Chunk;

@@ -31,6 +31,8 @@ pub(super) struct PcapngSource {
     interfaces: Vec<Interface>,
     /// Interfaces of earlier sections, so that an index stands for one interface of the file.
     earlier: u32,
+    /// This program wrote the section.
+    ours: bool,
     current: Option<Record>,
 }
 
@@ -84,6 +86,7 @@ impl PcapngSource {
             big_endian: false,
             interfaces: Vec::new(),
             earlier: 0,
+            ours: false,
             current: None,
         };
         match source.section() {
@@ -113,10 +116,22 @@ impl PcapngSource {
         }
         self.earlier = self.earlier.saturating_add(u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX));
         self.interfaces.clear();
+        self.ours = self.is_ours(length as usize);
         if !self.window.skip(u64::from(length).next_multiple_of(4)) {
             self.meter.damage(self.window.offset(), "the file is cut in its section header".to_owned());
         }
         Ok(())
+    }
+
+    /// Whether this program wrote the section, as its header says.
+    fn is_ours(&mut self, length: usize) -> bool {
+        const SHB_USERAPPL: u16 = 4;
+        if !self.window.fill(length) {
+            return false;
+        }
+        let block = Block { kind: 0, length };
+        let mut options = self.options(24, block);
+        options.any(|(code, value)| code == SHB_USERAPPL && value.starts_with(b"tdscope "))
     }
 
     /// Goes on to the next packet block.
@@ -239,6 +254,11 @@ impl PcapngSource {
 
     fn statistics(&mut self, block: Block) {
         let index = self.u32(8) as usize;
+        // Other programs keep these blocks when they cut a capture: then the time is not that of its end.
+        if let (true, Some(interface)) = (self.ours, self.interfaces.get(index)) {
+            let time = interface.time((u64::from(self.u32(12)) << 32) | u64::from(self.u32(16)));
+            self.meter.until = self.meter.until.max(Some(time));
+        }
         let mut dropped = None;
         for (code, value) in self.options(20, block) {
             if let (ISB_IFDROP | ISB_OSDROP, Some(eight)) = (code, value.first_chunk::<8>()) {

@@ -94,6 +94,8 @@ pub struct Summary {
     pub first: Option<i64>,
     /// Time of the latest packet.
     pub last: Option<i64>,
+    /// The wire was watched until then, though no packet came any more: known of what `tdscope live` recorded.
+    pub until: Option<i64>,
     /// Packets whose recorded bytes are fewer than their length on the wire.
     pub snapped: u64,
     /// Packets the capturing machine says it dropped (pcapng interface statistics), when it says so.
@@ -142,6 +144,8 @@ pub(super) struct Meter {
     /// Time of the earliest and of the latest packet, when there is one.
     times: Option<(i64, i64)>,
     snapped: u64,
+    /// The wire was watched until then.
+    pub(super) until: Option<i64>,
     pub(super) dropped: Option<u64>,
     links: Vec<LinkType>,
     damage: Vec<Damage>,
@@ -209,6 +213,7 @@ impl Meter {
             bytes: origin.stored.load(Ordering::Relaxed),
             first: self.times.map(|(first, _)| first),
             last: self.times.map(|(_, last)| last),
+            until: self.until,
             snapped: self.snapped,
             dropped: self.dropped,
             link_types: self.links.clone(),

@@ -6,13 +6,13 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::analysis::{Analysis, JudgedConnection, Totals, client_hint};
+use crate::analysis::{Analysis, Totals, client_hint};
 use crate::facts::{
-    At, CaptureFacts, CertificateFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment, Orientation, Owed,
-    Phase, Seen, ServerFacts, TakenAt, TcpFacts, TdsFacts, Time, TlsFacts,
+    At, CaptureFacts, CertificateFacts, ConnectionFacts, Ended, Endpoint, LoadWindow, LoginCounts, Moment,
+    Orientation, Owed, Phase, Seen, ServerFacts, TakenAt, TcpFacts, TdsFacts, Time, TlsFacts,
 };
 use crate::reference::product_name;
-use crate::rules::{Confidence, Finding, Severity};
+use crate::rules::{Confidence, Finding, Ruling, Severity};
 
 /// The name of the schema; a breaking change raises the number.
 pub const SCHEMA: &str = "tdscope/1";
@@ -235,9 +235,13 @@ pub fn write(analysis: &Analysis, least: Severity, out: &mut dyn Write) -> io::R
 /// The JSON Schema of the report, as text that ends with a line feed.
 #[must_use]
 pub fn schema() -> String {
+    schema_of::<Report<'_>>()
+}
+
+pub(super) fn schema_of<T: JsonSchema>() -> String {
     // As it is written: what may be left out is not required.
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let schema = settings.into_generator().into_root_schema_for::<Report<'_>>();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
@@ -252,7 +256,11 @@ pub fn report(analysis: &Analysis, least: Severity) -> Report<'_> {
         captures: &analysis.captures,
         servers: analysis.servers.iter().map(server).collect(),
         findings: analysis.findings.iter().filter(|finding| finding.severity >= least).collect(),
-        connections: analysis.connections.iter().map(connection).collect(),
+        connections: analysis
+            .connections
+            .iter()
+            .map(|judged| connection(&judged.facts, judged.verdict.as_ref()))
+            .collect(),
         connections_omitted: analysis.connections_omitted,
         limits: Limits::of(&analysis.totals),
     }
@@ -291,8 +299,7 @@ fn accepted<K: std::fmt::Display>(seen: &BTreeMap<K, Seen>) -> Vec<Accepted> {
     seen.iter().map(|(name, seen)| Accepted { name: name.to_string(), seen: *seen }).collect()
 }
 
-fn connection(judged: &JudgedConnection) -> Connection<'_> {
-    let facts = &judged.facts;
+pub(super) fn connection<'a>(facts: &'a ConnectionFacts, ruling: Option<&Ruling>) -> Connection<'a> {
     let Moment { at: first_frame, time: start } = facts.first;
     let Moment { at: last_frame, time: end } = facts.last;
     Connection {
@@ -312,10 +319,10 @@ fn connection(judged: &JudgedConnection) -> Connection<'_> {
         tcp: &facts.tcp,
         tds: &facts.tds,
         tls: &facts.tls,
-        verdict: judged.verdict.map(|ruling| VerdictReference {
-            code: ruling.rule.code,
-            slug: ruling.rule.slug,
-            confidence: ruling.confidence,
-        }),
+        verdict: ruling.map(verdict),
     }
+}
+
+pub(super) fn verdict(ruling: &Ruling) -> VerdictReference {
+    VerdictReference { code: ruling.rule.code, slug: ruling.rule.slug, confidence: ruling.confidence }
 }

@@ -1,6 +1,9 @@
 //! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis).
 
+pub mod events;
 pub mod json;
 pub mod rules;
 mod sanitize;
 pub mod text;
+
+pub(crate) use sanitize::one_line;

@@ -1,10 +1,12 @@
 //! Tests of the readers: captures are built here, byte by byte, and read from memory.
 
+pub(crate) mod blocks;
 mod chain;
 mod compressed;
 mod open;
 mod pcap;
 mod pcapng;
+mod pcapng_writer;
 mod window;
 
 use std::io::{self, Read};

@@ -82,7 +82,8 @@ fn affected(finding: &Finding) -> String {
     }
 }
 
-fn confidence(confidence: Confidence) -> &'static str {
+/// How sure, in a word.
+pub(super) fn confidence(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Possible => "possible",
         Confidence::Likely => "likely",

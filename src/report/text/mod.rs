@@ -3,6 +3,7 @@
 
 mod connections;
 mod finding;
+mod news;
 mod page;
 mod quantity;
 mod rule;
@@ -15,6 +16,7 @@ use jiff::tz::TimeZone;
 use crate::analysis::Analysis;
 use crate::rules::Severity;
 
+pub use news::{news, remark, untold};
 use page::Page;
 pub use rule::{rule_list, rules};
 

@@ -68,6 +68,11 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// A page about no capture in particular.
+    pub(super) fn bare(style: &'a Style) -> Self {
+        Self::new(style, &Analysis::default())
+    }
+
     pub(super) fn into_text(self) -> String {
         self.text
     }
