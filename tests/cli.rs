@@ -273,3 +273,16 @@ fn an_unknown_rule_gets_the_nearest() {
     assert!(stderr(&output).contains("did you mean R6 (syn-dropped)?"), "{}", stderr(&output));
     assert!(stderr(&tdscope(&["rule", "Q"])).contains("`tdscope rule` lists them"));
 }
+
+#[cfg(not(feature = "live"))]
+#[test]
+fn live_without_libpcap_says_how_to_get_it() {
+    let output = tdscope(&["live", "-i", "eth0"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(
+        text.contains("libpcap-dev") && text.contains("cargo install --path . --features live"),
+        "{text}"
+    );
+    assert!(stdout(&tdscope(&["live", "--help"])).contains("--record"));
+}

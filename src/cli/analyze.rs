@@ -112,5 +112,7 @@ fn is_input(output: &Path, options: &AnalyzeOptions, inputs: &[Input]) -> bool {
         Input::Path(path) => Some(path.as_path()),
         Input::Stdin => None,
     });
-    captures.chain(options.policy_files()).any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
+    captures
+        .chain(options.scope.policy_files())
+        .any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
 }

@@ -2,8 +2,10 @@
 
 mod analyze;
 mod arguments;
+mod live;
 mod progress;
 mod rule;
+mod scope;
 mod terminal;
 
 use std::io::{self, Write};
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use tdscope::report::{events, json};
 
 /// Usage was wrong, or an input could not be read at all.
 const UNREADABLE: u8 = 2;
@@ -21,7 +24,11 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Analyze(options) => analyze::run(&options),
         Command::Rule(options) => rule::run(&options),
-        Command::Schema => print(&tdscope::report::json::schema()).map(|()| ExitCode::SUCCESS),
+        Command::Live(options) => live::run(&options),
+        Command::Schema { live } => {
+            let schema = if live { events::schema() } else { json::schema() };
+            print(&schema).map(|()| ExitCode::SUCCESS)
+        }
     };
     match outcome {
         Ok(code) => code,
