@@ -164,6 +164,11 @@ impl Outlet {
         }
     }
 
+    /// Whether something was not told one by one, and its second is over.
+    pub(super) fn owes(&self, now: Time) -> bool {
+        !self.untold.is_empty() && now.0.div_euclid(1_000_000_000) != self.second
+    }
+
     /// Says how many were not told one by one, when their second is over.
     pub(super) fn count_untold(&mut self, now: Time) -> io::Result<()> {
         let second = now.0.div_euclid(1_000_000_000);

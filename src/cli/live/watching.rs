@@ -231,7 +231,9 @@ impl<'a> Watching<'a> {
             watch.tick(now, &mut tell);
         }
         said?;
-        status.aside(|| outlet.count_untold(time))?;
+        if outlet.owes(time) {
+            status.aside(|| outlet.count_untold(time))?;
+        }
         if let Some(text) = tape.as_mut().and_then(Tape::trouble) {
             status.aside(|| outlet.trouble(clock(), &text))?;
         }
