@@ -76,8 +76,13 @@ impl ServerFacts {
     #[must_use]
     pub fn accepted_near(&self, time: Time) -> Option<Moment> {
         let (first, last) = self.accepted.around(time)?;
-        let remembered = self.load.iter().filter_map(|window| window.first_accepted);
-        remembered.chain([first, last]).min_by_key(|at| (at.time.since(time).saturating_abs(), *at))
+        // Windows are in order, and so are the SYNs in them: the nearest is one of those on both sides. Of the windows that
+        // begin before it is two, since the SYN of the nearest may come after it.
+        let begun = self.load.partition_point(|window| window.start <= time);
+        let (before, after) = self.load.split_at_checked(begun).unwrap_or_default();
+        let before = before.iter().rev().filter_map(|window| window.first_accepted).take(2);
+        let after = after.iter().filter_map(|window| window.first_accepted).take(1);
+        before.chain(after).chain([first, last]).min_by_key(|at| (at.time.since(time).saturating_abs(), *at))
     }
 }
 
@@ -388,6 +393,35 @@ mod tests {
     fn the_first_is_the_earliest() {
         assert_eq!(spans(&[500, 100]).first(), Some(at(100)));
         assert_eq!(AcceptSpans::default().first(), None);
+    }
+
+    #[test]
+    fn the_nearest_accepted_syn_is_that_of_all_windows() {
+        let mut server = crate::rules::tests::case::Server::unknown().facts;
+        for second in [3, 4, 9, 10, 17, 40, 41, 60] {
+            server.accepted.accept(at(second));
+        }
+        // Windows of two seconds, some without an accepted SYN.
+        server.load = (0..35)
+            .map(|index| LoadWindow {
+                start: Time(index * 2 * SECOND),
+                seconds: 2,
+                first_accepted: [3, 4, 9, 10, 17, 40, 60]
+                    .into_iter()
+                    .find(|second| second / 2 == index)
+                    .map(at),
+                ..LoadWindow::default()
+            })
+            .collect();
+        for time in (0..140).map(|half| Time(half * SECOND / 2)) {
+            let ends = server.accepted.around(time).map(|(first, last)| [first, last]);
+            let all = server.load.iter().filter_map(|window| window.first_accepted);
+            let nearest = all
+                .chain(ends.into_iter().flatten())
+                .min_by_key(|at| (at.time.since(time).saturating_abs(), *at))
+                .filter(|_| ends.is_some());
+            assert_eq!(server.accepted_near(time), nearest, "{time:?}");
+        }
     }
 
     #[test]

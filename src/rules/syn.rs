@@ -107,7 +107,7 @@ pub(super) fn lost_on_the_way(case: &Case<'_>) -> Result<&'static str, &'static 
 
 /// The listener accepts another SYN near this one.
 fn accepts_others(case: &Case<'_>) -> bool {
-    case.connection.tcp.syn.is_some_and(|syn| case.server.accepted_near(syn.time).is_some())
+    case.connection.tcp.syn.is_some_and(|syn| case.server.accepted.around(syn.time).is_some())
 }
 
 fn check_closed(case: &Case<'_>) -> Option<Verdict> {
