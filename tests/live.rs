@@ -190,10 +190,10 @@ impl Watching {
     }
 }
 
+/// A folder that is not there yet.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("live-{name}"));
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).unwrap();
     folder
 }
 

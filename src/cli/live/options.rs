@@ -59,7 +59,7 @@ pub(crate) struct LiveOptions {
     pub(crate) until: Option<u64>,
 
     /// Keep the latest packets of SQL Server connections in memory, and for each that fails write its own to a pcapng file
-    /// in this folder, with the verdict and the evidence as comments.
+    /// in this folder, which is made where there is none, with the verdict and the evidence as comments.
     #[arg(long, value_name = "DIR", help_heading = "Flight recorder")]
     pub(crate) record: Option<PathBuf>,
 

@@ -401,11 +401,14 @@ impl Tape {
     }
 }
 
-/// Nobody wants to learn at 3 a.m. that the folder cannot be written to.
+/// Makes the folder where there is none. Nobody wants to learn at 3 a.m. that it cannot be written to.
 fn check_writable(folder: &Path) -> Result<(), String> {
     let name = folder.display();
+    if !folder.exists() {
+        make(folder).map_err(|error| format!("{name}: is not a folder, and cannot be made: {error}"))?;
+    }
     if !folder.is_dir() {
-        return Err(format!("{name}: is not a folder; make it first"));
+        return Err(format!("{name}: is not a folder"));
     }
     let probe = folder.join(format!(".tdscope-{}", std::process::id()));
     let written = fs::OpenOptions::new()
@@ -415,6 +418,14 @@ fn check_writable(folder: &Path) -> Result<(), String> {
         .and_then(|mut file| file.write_all(b"?"));
     let _ = fs::remove_file(&probe);
     written.map_err(|error| format!("{name}: cannot be written to: {error}"))
+}
+
+/// Makes a folder that nobody else may read: packets are nobody else's business.
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn live_settings(options: &LiveOptions) -> LiveSettings {
