@@ -396,35 +396,6 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_accepted_syn_is_that_of_all_windows() {
-        let mut server = crate::rules::tests::case::Server::unknown().facts;
-        for second in [3, 4, 9, 10, 17, 40, 41, 60] {
-            server.accepted.accept(at(second));
-        }
-        // Windows of two seconds, some without an accepted SYN.
-        server.load = (0..35)
-            .map(|index| LoadWindow {
-                start: Time(index * 2 * SECOND),
-                seconds: 2,
-                first_accepted: [3, 4, 9, 10, 17, 40, 60]
-                    .into_iter()
-                    .find(|second| second / 2 == index)
-                    .map(at),
-                ..LoadWindow::default()
-            })
-            .collect();
-        for time in (0..140).map(|half| Time(half * SECOND / 2)) {
-            let ends = server.accepted.around(time).map(|(first, last)| [first, last]);
-            let all = server.load.iter().filter_map(|window| window.first_accepted);
-            let nearest = all
-                .chain(ends.into_iter().flatten())
-                .min_by_key(|at| (at.time.since(time).saturating_abs(), *at))
-                .filter(|_| ends.is_some());
-            assert_eq!(server.accepted_near(time), nearest, "{time:?}");
-        }
-    }
-
-    #[test]
     fn stretches_kept_are_bounded_and_the_last_one_grows() {
         let many = spans(&(0..5000).map(|number| number * 1000).collect::<Vec<_>>());
         assert_eq!(many.spans.len(), AcceptSpans::MAX);

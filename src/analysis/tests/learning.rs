@@ -4,7 +4,7 @@ use crate::analysis::learning::{
     count_login, is_probe, learn_dialogue, learn_probe, learn_transport, unknown_server,
 };
 use crate::analysis::load::{count_open, learn_load, windows_of};
-use crate::facts::{Endpoint, LoadWindow, LoginCounts, ServerFacts, Side, Time};
+use crate::facts::{At, Endpoint, LoadWindow, LoginCounts, Moment, ServerFacts, Side, Time};
 use crate::rules::tests::case::*;
 use crate::tds::EncryptionSetting as E;
 use crate::tls::{NamedGroup, ProtocolVersion, SignatureScheme};
@@ -337,4 +337,37 @@ fn a_server_whose_packets_are_missing_is_listed_all_the_same() {
     let said = super::analysis([unheard]);
     let logins: Vec<u64> = said.servers.iter().map(|server| server.logins.attempted).collect();
     assert_eq!(logins, [1]);
+}
+
+#[test]
+fn the_nearest_accepted_syn_is_that_of_all_windows() {
+    let moment = |second: i64| Moment {
+        time: Time(second * SECOND),
+        at: At::new(0, u64::try_from(second).unwrap() + 1),
+    };
+    let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
+    for second in [3, 4, 9, 10, 17, 40, 41, 60] {
+        server.accepted.accept(moment(second));
+    }
+    // Windows of two seconds, some without an accepted SYN.
+    server.load = (0..35)
+        .map(|index| LoadWindow {
+            start: Time(index * 2 * SECOND),
+            seconds: 2,
+            first_accepted: [3, 4, 9, 10, 17, 40, 60]
+                .into_iter()
+                .find(|second| second / 2 == index)
+                .map(moment),
+            ..LoadWindow::default()
+        })
+        .collect();
+    for time in (0..140).map(|half| Time(half * SECOND / 2)) {
+        let ends = server.accepted.around(time).map(|(first, last)| [first, last]);
+        let all = server.load.iter().filter_map(|window| window.first_accepted);
+        let nearest = all
+            .chain(ends.into_iter().flatten())
+            .min_by_key(|at| (at.time.since(time).saturating_abs(), *at))
+            .filter(|_| ends.is_some());
+        assert_eq!(server.accepted_near(time), nearest, "{time:?}");
+    }
 }
