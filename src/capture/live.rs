@@ -3,7 +3,6 @@
 //! Devices are read in turn by one thread, without blocking: packets are shown where the kernel put them, nothing is
 //! copied, and what is not read in time the kernel drops and counts.
 
-use std::io;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -172,6 +171,8 @@ struct Opened {
     counters: LiveCounters,
     /// What libpcap counted, in 32 bits, when it was asked last.
     raw: [u32; 3],
+    /// The system called it up once.
+    was_up: bool,
     /// The state has changed since somebody asked.
     changed: bool,
 }
@@ -215,8 +216,10 @@ impl Live {
         let there = pcap::Device::list().unwrap_or_default();
         for device in &mut self.devices {
             let known = there.iter().find(|known| known.name == device.name);
-            let up = known.is_none_or(|known| known.flags.if_flags.contains(IfFlags::UP));
-            if !up && device.state == LiveState::Up {
+            let up = known.is_some_and(|known| known.flags.if_flags.contains(IfFlags::UP));
+            device.was_up |= up;
+            // Some that can be read, such as nflog, are never called up.
+            if !up && device.was_up && known.is_some() && device.state == LiveState::Up {
                 device.turn(LiveState::Down("it is down".to_owned()));
             }
         }
@@ -248,6 +251,7 @@ impl Opened {
             frames: 0,
             counters: LiveCounters::default(),
             raw: [0; 3],
+            was_up: false,
             changed: false,
         })
     }
@@ -440,17 +444,5 @@ fn wait_for_any(_: &[Opened], wait: Duration) {
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Live").field("devices", &self.devices().collect::<Vec<_>>()).finish_non_exhaustive()
-    }
-}
-
-impl From<LiveError> for io::Error {
-    fn from(error: LiveError) -> Self {
-        let kind = match error {
-            LiveError::Permission { .. } => io::ErrorKind::PermissionDenied,
-            LiveError::Missing { .. } => io::ErrorKind::NotFound,
-            LiveError::Filter { .. } => io::ErrorKind::InvalidInput,
-            LiveError::List { .. } | LiveError::Device { .. } => io::ErrorKind::Other,
-        };
-        Self::new(kind, error)
     }
 }

@@ -12,11 +12,7 @@ use tdscope::rules::Severity;
 
 use super::arguments::{AnalyzeOptions, Format};
 use super::progress::Bar;
-use super::terminal::style;
-use super::{UNREADABLE, complain};
-
-/// A cause of failure was found.
-const FAILED: u8 = 1;
+use super::{FAILED, UNREADABLE, complain};
 
 /// Reads the captures, writes the report, and says by the exit code what was found.
 ///
@@ -80,14 +76,10 @@ fn report(
     match options.format {
         Format::Json => json::write(analysis, least, out),
         Format::Text => {
-            let found = style(terminal);
+            let file = options.output.is_some();
             let style = text::Style {
-                color: options.output.is_none() && found.color,
-                ascii: options.ascii || found.ascii,
-                zone: if options.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
-                least,
                 all_connections: options.all_connections,
-                ..found
+                ..options.manner.style(terminal, file, least)
             };
             text::write(analysis, &style, out)
         }
@@ -98,7 +90,7 @@ fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {
     let unreadable = analysis.captures.iter().any(|capture| capture.error.is_some() && capture.packets == 0);
     if unreadable {
         ExitCode::from(UNREADABLE)
-    } else if analysis.failed() && !options.exit_zero {
+    } else if analysis.failed() && !options.manner.exit_zero {
         ExitCode::from(FAILED)
     } else {
         ExitCode::SUCCESS

@@ -10,7 +10,7 @@ use tdscope::rules::Severity;
 
 use super::live::LiveOptions;
 use super::rule::RuleOptions;
-use super::scope::{Memory, Scope};
+use super::scope::{Manner, Memory, Scope};
 
 /// Says from a packet capture why SQL Server logins were forcibly closed (OS error 10054).
 #[derive(Debug, Parser)]
@@ -88,17 +88,8 @@ pub(crate) struct AnalyzeOptions {
     #[command(flatten)]
     memory: Memory,
 
-    /// Times in this machine's time zone, with the offset. The JSON report stays in UTC.
-    #[arg(long)]
-    pub(crate) local: bool,
-
-    /// Symbols in ASCII.
-    #[arg(long)]
-    pub(crate) ascii: bool,
-
-    /// Exit with 0 even when something failed.
-    #[arg(long)]
-    pub(crate) exit_zero: bool,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
 }
 
 const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found (by a rule that is not left out), 2 an input could not be read \
@@ -166,7 +157,7 @@ impl AnalyzeOptions {
     }
 
     fn bound(&self, option: &str, text: Option<&str>) -> Result<Option<TimeBound>, String> {
-        let zone = if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
+        let zone = if self.manner.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
         text.map(|text| {
             time_bound(text.trim(), &zone).ok_or_else(|| {
                 format!("{option} '{text}': expected 02:14, 02:14:07, \"2026-03-01 02:14\" or 2026-03-01T02:14:07Z")

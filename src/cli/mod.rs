@@ -16,6 +16,8 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use tdscope::report::{events, json};
 
+/// A cause of failure was found.
+const FAILED: u8 = 1;
 /// Usage was wrong, or an input could not be read at all.
 const UNREADABLE: u8 = 2;
 

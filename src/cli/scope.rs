@@ -1,4 +1,5 @@
-//! What commands that analyse have in common: whom to look at, what to hold it against, how much memory to take.
+//! What commands that analyse have in common: whom to look at, what to hold it against, how much memory to take, how to
+//! say it.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,8 +11,11 @@ use clap::{Args, ValueEnum};
 use tdscope::analysis::{Filter, Settings};
 use tdscope::reference::Release;
 use tdscope::reference::policy::{MAX_LEN, Policies, Policy};
-use tdscope::rules::Selection;
+use tdscope::report::text::Style;
+use tdscope::rules::{Selection, Severity};
 use tdscope::stream::Limits;
+
+use super::terminal::style;
 
 /// Whom to look at, and what to hold it against.
 #[derive(Debug, Args)]
@@ -78,6 +82,36 @@ pub(crate) struct Memory {
     /// Listeners of which anything is learnt.
     #[arg(long, value_name = "N", default_value_t = 8_192, help_heading = "Limits", value_parser = at_least(1))]
     max_servers: usize,
+}
+
+/// How it is said.
+#[derive(Debug, Args)]
+pub(crate) struct Manner {
+    /// Times in this machine's time zone, with the offset. JSON stays in UTC.
+    #[arg(long)]
+    pub(crate) local: bool,
+
+    /// Symbols in ASCII.
+    #[arg(long)]
+    ascii: bool,
+
+    /// Exit with 0 even when something failed.
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+impl Manner {
+    /// The style of text that goes to a terminal, or not; in a file there are no colours.
+    pub(crate) fn style(&self, terminal: bool, file: bool, least: Severity) -> Style {
+        let found = style(terminal);
+        Style {
+            color: !file && found.color,
+            ascii: self.ascii || found.ascii,
+            zone: if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
+            least,
+            ..found
+        }
+    }
 }
 
 /// A release of Windows Server whose defaults are known.

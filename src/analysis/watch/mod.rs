@@ -172,12 +172,6 @@ impl Watch {
         self.analysis(collector, qualities, counts, devices)
     }
 
-    /// The last summary.
-    #[must_use]
-    pub fn finish(self, devices: &[Device]) -> Analysis {
-        self.interim(devices)
-    }
-
     fn analysis(
         &self,
         mut collector: Collector,

@@ -17,8 +17,6 @@ pub struct Device {
     pub name: String,
     /// Packets of the period that the kernel or the device dropped before they were seen.
     pub dropped: u64,
-    /// Why it is read no more.
-    pub error: Option<crate::capture::Error>,
 }
 
 /// What came from one device in a period.
@@ -68,7 +66,6 @@ pub(super) fn summaries(seen: &[Seen], devices: &[Device]) -> Vec<Summary> {
             last: of(index).times.map(|(_, last)| last),
             snapped: of(index).snapped,
             dropped: Some(device.dropped),
-            error: device.error.clone(),
             ..Summary::default()
         })
         .collect()

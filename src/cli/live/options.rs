@@ -6,12 +6,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::arguments::Least;
-use crate::cli::scope::{Memory, Scope};
+use crate::cli::scope::{Manner, Memory, Scope};
 
 /// Options of `tdscope live`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
-#[cfg_attr(not(feature = "live"), expect(dead_code, reason = "without libpcap they are only explained"))]
 pub(crate) struct LiveOptions {
     /// List the network devices of this machine, and do nothing else.
     #[arg(long)]
@@ -106,17 +105,8 @@ pub(crate) struct LiveOptions {
     #[command(flatten)]
     pub(crate) memory: Memory,
 
-    /// Times in this machine's time zone, with the offset. JSON stays in UTC.
-    #[arg(long)]
-    pub(crate) local: bool,
-
-    /// Symbols in ASCII.
-    #[arg(long)]
-    pub(crate) ascii: bool,
-
-    /// Exit with 0 even when something failed.
-    #[arg(long)]
-    pub(crate) exit_zero: bool,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
 }
 
 const AFTER: &str = "Stops at Ctrl-C (SIGINT) or SIGTERM, with a summary.\n\n\

@@ -12,7 +12,6 @@ use tdscope::rules::{Confidence, Finding, Severity};
 
 use super::options::{LiveFormat, LiveOptions};
 use crate::cli::complain;
-use crate::cli::terminal::style;
 
 /// Failures told to people one by one in a second; of more only the number.
 const A_SECOND: u32 = 20;
@@ -56,14 +55,8 @@ impl Outlet {
                 }
                 None => Box::new(io::stdout()),
             };
-        let found = style(terminal);
-        let style = text::Style {
-            color: options.output.is_none() && found.color,
-            ascii: options.ascii || found.ascii,
-            zone: if options.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
-            least: Severity::from(options.min_severity),
-            ..found
-        };
+        let least = Severity::from(options.min_severity);
+        let style = options.manner.style(terminal, options.output.is_some(), least);
         Ok(Self {
             out,
             format: options.format,

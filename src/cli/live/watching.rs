@@ -19,7 +19,7 @@ use super::options::LiveOptions;
 use super::outlet::Outlet;
 use super::signals::Signals;
 use super::status::{Standing, Status};
-use crate::cli::{UNREADABLE, complain, print};
+use crate::cli::{FAILED, UNREADABLE, complain, print};
 
 /// Time between two looks at what ended or stalled.
 const TICK: Duration = Duration::from_millis(200);
@@ -36,9 +36,6 @@ const LAG: i64 = 500_000_000;
 /// Bytes kept of a packet of a session that is past its login: headers, all that counts there. Payload is encrypted, or is
 /// data that is none of ours.
 const HEADERS: usize = 128;
-
-/// A cause of failure was found.
-const FAILED: u8 = 1;
 
 /// Lists the devices.
 ///
@@ -182,6 +179,7 @@ impl<'a> Watching<'a> {
         while empty < 2 && Instant::now() < deadline {
             empty = if self.read() == 0 { empty + 1 } else { 0 };
         }
+        self.ask_devices();
         self.tick(Time(clock().0 - LAG), true)?;
         self.count()?;
         self.complain()?;
@@ -240,16 +238,20 @@ impl<'a> Watching<'a> {
         Ok(())
     }
 
-    /// Looks at counters and devices.
-    fn count(&mut self) -> io::Result<()> {
+    /// Asks the devices what they counted; the watch learns when packets were dropped.
+    fn ask_devices(&mut self) {
         let before = self.figures.dropped();
         self.figures.counted(self.live.counters());
         let now = clock();
         if self.figures.dropped() > before {
-            // What the kernel still holds was dropped from later than that.
-            self.watch.dropped(Time(self.counted.0 - LAG), now);
+            self.watch.dropped(self.counted, now);
         }
         self.counted = now;
+    }
+
+    /// Looks at counters and devices.
+    fn count(&mut self) -> io::Result<()> {
+        self.ask_devices();
         for (index, state) in self.live.changes() {
             let Some(name) = self.names.get(index) else { continue };
             let why = match &state {
@@ -290,7 +292,7 @@ impl<'a> Watching<'a> {
 
     /// Ends a period with its summary.
     fn close_period(&mut self) -> io::Result<()> {
-        self.figures.counted(self.live.counters());
+        self.ask_devices();
         let devices = self.devices();
         let Self { watch, tape, outlet, status, .. } = self;
         let mut said = Ok(());
@@ -313,7 +315,7 @@ impl<'a> Watching<'a> {
 
     /// Says what the period is like so far.
     fn summarize(&mut self, interim: bool) -> io::Result<()> {
-        self.figures.counted(self.live.counters());
+        self.ask_devices();
         let analysis = self.watch.interim(&self.devices());
         self.failed |= analysis.failed();
         let (span, counts) = ((self.since, clock()), self.watch.counts());
@@ -325,16 +327,14 @@ impl<'a> Watching<'a> {
         let dropped = self.figures.dropped_by_device();
         let before = &self.dropped_before;
         let names = self.names.iter().zip(dropped).zip(before);
-        names
-            .map(|((name, now), before)| Device { name: name.clone(), dropped: now - before, error: None })
-            .collect()
+        names.map(|((name, now), before)| Device { name: name.clone(), dropped: now - before }).collect()
     }
 
     fn exit_code(&self) -> ExitCode {
         let failed = self.failed || self.watch.counts().failed > 0;
         if self.live.is_lost() {
             ExitCode::from(UNREADABLE)
-        } else if failed && !self.options.exit_zero {
+        } else if failed && !self.options.manner.exit_zero {
             ExitCode::from(FAILED)
         } else {
             ExitCode::SUCCESS
