@@ -29,6 +29,11 @@ pub struct CaptureFacts {
     pub error: Option<String>,
 }
 
+impl CaptureFacts {
+    /// The format of what was read from a network device: then `path` is its name.
+    pub const LIVE: &str = "live";
+}
+
 /// What the packets of one file say about how it was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct QualityFacts {

@@ -8,7 +8,7 @@ use super::desk::Lessons;
 use super::{News, Watch};
 use crate::analysis::Analysis;
 use crate::capture::{Packet, Summary};
-use crate::facts::{AcceptSpans, Endpoint, LoginCounts, ServerFacts, Time};
+use crate::facts::{AcceptSpans, CaptureFacts, Endpoint, LoginCounts, ServerFacts, Time};
 
 /// A device that is watched, for the summary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,7 +59,7 @@ pub(super) fn summaries(seen: &[Seen], devices: &[Device]) -> Vec<Summary> {
         .enumerate()
         .map(|(index, device)| Summary {
             path: device.name.clone(),
-            format: "live".to_owned(),
+            format: CaptureFacts::LIVE.to_owned(),
             packets: of(index).packets,
             bytes: of(index).bytes,
             first: of(index).times.map(|(first, _)| first),

@@ -22,6 +22,9 @@ pub(super) fn heading(page: &mut Page<'_>, analysis: &Analysis) {
     let read: Vec<&CaptureFacts> = analysis.captures.iter().filter(|capture| capture.packets > 0).collect();
     let name = match analysis.captures.as_slice() {
         [only] => only.path.clone(),
+        several if several.iter().all(|capture| capture.format == CaptureFacts::LIVE) => {
+            count(several.len() as u64, "device")
+        }
         several => format!("{} files", several.len()),
     };
     let first = read.iter().filter_map(|capture| capture.first).min();
@@ -401,6 +404,21 @@ mod tests {
         let mut out = Vec::new();
         write(&analysis, &Style { width: Some(140), ..Style::default() }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn devices_are_not_called_files() {
+        let capture = |format: &str| CaptureFacts { format: format.to_owned(), ..CaptureFacts::default() };
+        let told = |captures: Vec<CaptureFacts>| {
+            let analysis = Analysis { captures, ..Analysis::default() };
+            let style = Style::default();
+            let mut page = Page::new(&style, &analysis);
+            heading(&mut page, &analysis);
+            page.into_text()
+        };
+        let live = capture(CaptureFacts::LIVE);
+        assert!(told(vec![live.clone(), live.clone()]).starts_with("2 devices "));
+        assert!(told(vec![live, capture("pcap")]).starts_with("2 files "));
     }
 
     #[test]
