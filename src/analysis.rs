@@ -18,6 +18,7 @@ mod learning;
 mod load;
 mod losses;
 mod opinion;
+mod piles;
 mod pipeline;
 mod quality;
 mod result;

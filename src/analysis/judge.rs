@@ -58,11 +58,11 @@ pub(super) fn judge(
             let ruling =
                 collector.about(&connection, |case| folder.take(opinion, case, &collector.settings, first));
             count_outcome(&mut collector, &connection, ruling.is_some());
-            judged.keep(*connection, ruling, &collector.settings, first);
+            judged.keep(connection, ruling, &collector.settings, first);
         }
     }
     for connection in collector.take_healthy() {
-        judged.connections.push(JudgedConnection { facts: *connection, verdict: None });
+        judged.connections.push(JudgedConnection { facts: connection, verdict: None });
     }
     judged.connections.sort_by_key(|judged| judged.facts.id);
 
@@ -140,13 +140,7 @@ struct Judged {
 }
 
 impl Judged {
-    fn keep(
-        &mut self,
-        connection: ConnectionFacts,
-        ruling: Option<Ruling>,
-        settings: &Settings,
-        first: Option<Time>,
-    ) {
+    fn keep(&mut self, connection: Held, ruling: Option<Ruling>, settings: &Settings, first: Option<Time>) {
         if ruling.is_some() {
             self.failed += 1;
             self.servers.insert(connection.server);

@@ -58,8 +58,8 @@ impl LeftOut {
 /// A connection and the verdict on it.
 #[derive(Debug, Clone)]
 pub struct JudgedConnection {
-    /// What it showed.
-    pub facts: ConnectionFacts,
+    /// What it showed. Facts are large, and moved as a pointer.
+    pub facts: Box<ConnectionFacts>,
     /// The verdict: a cause of severity error ended or stalled it.
     pub verdict: Option<Ruling>,
 }

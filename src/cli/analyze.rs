@@ -45,7 +45,10 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
         }
     }
     write(options, &analysis)?;
-    Ok(exit_code(options, &analysis))
+    let code = exit_code(options, &analysis);
+    // The process ends: what a large capture taught is given back at once, and not piece by piece.
+    std::mem::forget(analysis);
+    Ok(code)
 }
 
 fn write(options: &AnalyzeOptions, analysis: &Analysis) -> io::Result<()> {

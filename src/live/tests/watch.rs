@@ -77,7 +77,7 @@ impl Watch {
         let finding = self.analysis.findings.iter().find(is_it).unwrap_or_else(|| panic!("no {slug}"));
         let judged = &self.analysis.connections;
         let first = judged.iter().find(|judged| judged.facts.id == finding.exemplars[0]).unwrap();
-        (finding.clone(), first.facts.clone())
+        (finding.clone(), (*first.facts).clone())
     }
 
     /// Writes the first finding of this slug.

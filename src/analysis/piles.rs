@@ -1,0 +1,318 @@
+//! Packets on their way to the shards, when several threads work on them.
+//!
+//! Packets are not copied: a slip says where in the chunks that were read its packet stands, and the chunks are shared. Of
+//! each shard the slips wait in a pile, in the order of the capture. Whoever has nothing to do takes the highest pile; nobody
+//! else works on that shard meanwhile. So every thread is busy while there is work, wherever the traffic is, and what a
+//! shard knows of its connections stays in the cache while its pile is worked on.
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::shard::Shard;
+use crate::capture::{Chunk, LinkType, Packet};
+
+/// Packets of one batch, at most.
+const BATCH_PACKETS: usize = 4096;
+/// Chunks that a batch refers to, at most: one that fills slowly must not hold what was read long ago.
+const BATCH_CHUNKS: usize = 8;
+/// Packets that wait, at most: then the reader helps.
+const WAITING: usize = 3 * BATCH_PACKETS;
+/// Number of the thread that reads.
+const READER: usize = 0;
+/// Packets that are fetched together.
+const FETCHED: usize = 16;
+/// Where the bytes of headers stand that are looked at, to have them all: a cache line has 64 bytes.
+const HEADERS: [u32; 2] = [12, 54];
+
+/// The piles, and who works on them.
+pub(super) struct Piles {
+    shards: Vec<Mutex<Shard>>,
+    desk: Mutex<Desk>,
+    /// There may be work for those who wait.
+    changed: Condvar,
+}
+
+/// What is known of the piles.
+struct Desk {
+    piles: Vec<Pile>,
+    /// Packets in all of them.
+    waiting: usize,
+    /// Threads that wait for work.
+    idle: usize,
+    /// Nothing will be added any more.
+    complete: bool,
+    /// Emptied lists, to be filled anew.
+    spare: Vec<Vec<Slip>>,
+}
+
+/// What waits for a shard.
+#[derive(Default)]
+struct Pile {
+    parts: VecDeque<Part>,
+    packets: usize,
+    /// Somebody works on the shard.
+    taken: bool,
+    /// Who worked on it last: what it knows may still be in that thread's cache.
+    hand: usize,
+}
+
+/// A batch's packets for one shard.
+struct Part {
+    chunks: Arc<Vec<Chunk>>,
+    slips: Vec<Slip>,
+}
+
+/// Where a packet stands, and what its record says of it.
+#[derive(Debug, Clone, Copy)]
+struct Slip {
+    ordinal: u64,
+    time: i64,
+    frame: u64,
+    file: u32,
+    link: LinkType,
+    interface: u32,
+    original_len: u32,
+    start: u32,
+    len: u32,
+    chunk: u8,
+}
+
+impl Piles {
+    /// Nothing waits for these shards yet.
+    pub(super) fn new(shards: Vec<Shard>) -> Self {
+        let desk = Desk {
+            piles: shards.iter().map(|_| Pile::default()).collect(),
+            waiting: 0,
+            idle: 0,
+            complete: false,
+            spare: Vec::new(),
+        };
+        Self {
+            shards: shards.into_iter().map(Mutex::new).collect(),
+            desk: Mutex::new(desk),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Works on piles until there is nothing to do, nor will be; `hand` is the number of the thread, from 1.
+    pub(super) fn work(&self, hand: usize) {
+        while let Some(turn) = self.next(hand, true) {
+            turn.work();
+        }
+    }
+
+    /// Nothing will be added any more: works on what is left, as the others do.
+    pub(super) fn complete(&self) {
+        self.desk().complete = true;
+        self.changed.notify_all();
+        self.work(READER);
+    }
+
+    /// The shards, when everybody is done.
+    pub(super) fn into_shards(self) -> Vec<Shard> {
+        let whole = |shard: Mutex<Shard>| shard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.shards.into_iter().map(whole).collect()
+    }
+
+    /// Adds a batch, which is empty then. When too much waits, the thread that calls helps.
+    fn add(&self, batch: &mut Batch<'_>) {
+        let chunks = Arc::new(std::mem::take(&mut batch.chunks));
+        let mut desk = self.desk();
+        let Desk { piles, waiting, spare, .. } = &mut *desk;
+        for (pile, slips) in piles.iter_mut().zip(&mut batch.slips) {
+            if !slips.is_empty() {
+                pile.packets += slips.len();
+                *waiting += slips.len();
+                let slips = std::mem::replace(slips, spare.pop().unwrap_or_default());
+                pile.parts.push_back(Part { chunks: Arc::clone(&chunks), slips });
+            }
+        }
+        batch.packets = 0;
+        let (wake, mut full) = (desk.idle > 0, desk.waiting > WAITING);
+        drop(desk);
+        if wake {
+            self.changed.notify_all();
+        }
+        while full {
+            match self.next(READER, false) {
+                Some(turn) => turn.work(),
+                None => drop(self.rest(self.desk())), // others have all that waits
+            }
+            full = self.desk().waiting > WAITING;
+        }
+    }
+
+    /// The highest pile of those that nobody works on, one that this thread had before if it can be. When there is none: waits for one if asked to, and is `None` if there
+    /// will be none.
+    fn next(&self, hand: usize, wait: bool) -> Option<Turn<'_>> {
+        let mut desk = self.desk();
+        loop {
+            let free = desk.piles.iter_mut().enumerate().filter(|(_, pile)| !pile.taken && pile.packets > 0);
+            if let Some((index, pile)) = free.max_by_key(|(_, pile)| (pile.hand == hand, pile.packets)) {
+                pile.taken = true;
+                pile.hand = hand;
+                let parts = std::mem::take(&mut pile.parts);
+                let packets = std::mem::take(&mut pile.packets);
+                desk.waiting -= packets;
+                return Some(Turn { piles: self, index, parts, used: Vec::new() });
+            }
+            if !wait || desk.complete && desk.waiting == 0 {
+                return None;
+            }
+            desk = self.rest(desk);
+        }
+    }
+
+    /// Waits until something changed.
+    fn rest<'a>(&self, mut desk: MutexGuard<'a, Desk>) -> MutexGuard<'a, Desk> {
+        desk.idle += 1;
+        let mut desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+        desk.idle -= 1;
+        desk
+    }
+
+    /// A thread that panicked left what it held as it was; joining it tells.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slip {
+    #[inline]
+    fn packet<'a>(&self, chunks: &'a [Chunk]) -> Option<Packet<'a>> {
+        let start = self.start as usize;
+        Some(Packet {
+            time: self.time,
+            file: self.file,
+            frame: self.frame,
+            link: self.link,
+            interface: self.interface,
+            original_len: self.original_len,
+            bytes: chunks.get(usize::from(self.chunk))?.get(start..start + self.len as usize)?,
+        })
+    }
+}
+
+/// Looks at the headers of packets that are worked on next. What was read stands in another core's cache: fetched one by one,
+/// when each is needed, it costs more than all that is done with it; fetched together hardly anything.
+#[inline]
+fn fetch(slips: &[Slip], chunks: &[Chunk]) {
+    let byte = |slip: &Slip, at: u32| -> u8 {
+        let chunk = chunks.get(usize::from(slip.chunk));
+        let place = slip.start + at.min(slip.len.saturating_sub(1));
+        chunk.and_then(|chunk| chunk.get(place as usize)).copied().unwrap_or_default()
+    };
+    black_box(slips.iter().fold(0, |sum, slip| HEADERS.iter().fold(sum, |sum, at| sum ^ byte(slip, *at))));
+}
+
+/// A pile that was taken, to be worked on by nobody else until this is dropped.
+struct Turn<'a> {
+    piles: &'a Piles,
+    index: usize,
+    parts: VecDeque<Part>,
+    used: Vec<Vec<Slip>>,
+}
+
+impl Turn<'_> {
+    fn work(mut self) {
+        let Some(shard) = self.piles.shards.get(self.index) else { return };
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(Part { chunks, mut slips }) = self.parts.pop_front() {
+            for group in slips.chunks(FETCHED) {
+                fetch(group, &chunks);
+                for slip in group {
+                    if let Some(packet) = slip.packet(&chunks) {
+                        shard.take(slip.ordinal, &packet);
+                    }
+                }
+            }
+            slips.clear();
+            self.used.push(slips);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut desk = self.piles.desk();
+        if let Some(pile) = desk.piles.get_mut(self.index) {
+            pile.taken = false;
+        }
+        desk.spare.append(&mut self.used);
+        let wake = desk.idle > 0;
+        drop(desk);
+        if wake {
+            self.piles.changed.notify_all();
+        }
+    }
+}
+
+/// Where slips are written until there are enough of them.
+pub(super) struct Batch<'a> {
+    piles: &'a Piles,
+    chunks: Vec<Chunk>,
+    slips: Vec<Vec<Slip>>,
+    packets: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// An empty one.
+    pub(super) fn new(piles: &'a Piles) -> Self {
+        let slips = piles.shards.iter().map(|_| Vec::new()).collect();
+        Self { piles, chunks: Vec::new(), slips, packets: 0 }
+    }
+
+    /// Takes the capture's `ordinal`-th packet, for a shard, with the chunk that it stands in and where in it.
+    #[inline]
+    pub(super) fn put(
+        &mut self,
+        ordinal: u64,
+        shard: usize,
+        packet: &Packet<'_>,
+        chunk: Option<(&Chunk, usize)>,
+    ) {
+        let (chunk, start) = match chunk {
+            Some((chunk, start)) => (self.place_of(chunk), start),
+            None => {
+                self.chunks.push(Arc::new(packet.bytes.to_vec()));
+                (self.chunks.len() - 1, 0)
+            }
+        };
+        let Some(slips) = self.slips.get_mut(shard) else { return };
+        slips.push(Slip {
+            ordinal,
+            time: packet.time,
+            frame: packet.frame,
+            file: packet.file,
+            link: packet.link,
+            interface: packet.interface,
+            original_len: packet.original_len,
+            // A chunk is as long as a few records, and there are few: these fit.
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            len: u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX),
+            chunk: u8::try_from(chunk).unwrap_or(u8::MAX),
+        });
+        self.packets += 1;
+        if self.packets >= BATCH_PACKETS || self.chunks.len() >= BATCH_CHUNKS {
+            self.piles.add(self);
+        }
+    }
+
+    /// The chunk's place among those of the batch. Files that are read together take turns.
+    #[inline]
+    fn place_of(&mut self, chunk: &Chunk) -> usize {
+        match self.chunks.iter().rposition(|known| Arc::ptr_eq(known, chunk)) {
+            Some(place) => place,
+            None => {
+                self.chunks.push(Arc::clone(chunk));
+                self.chunks.len() - 1
+            }
+        }
+    }
+
+    /// Hands over what is left.
+    pub(super) fn send(mut self) {
+        self.piles.add(&mut self);
+    }
+}
