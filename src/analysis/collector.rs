@@ -199,13 +199,13 @@ impl Collector {
 
     /// Takes in what another part of the capture taught; what only served to take connections in is not needed any more.
     pub(super) fn merge(&mut self, other: Self) {
-        for (endpoint, theirs) in other.servers {
+        for (endpoint, mut theirs) in other.servers {
             match self.servers.entry(endpoint) {
                 Entry::Vacant(entry) => {
                     entry.insert(theirs);
                 }
                 Entry::Occupied(mut entry) => {
-                    merge_load(&mut entry.get_mut().load, &theirs.load);
+                    merge_load(&mut entry.get_mut().load, std::mem::take(&mut theirs.load));
                     entry.get_mut().merge(theirs);
                 }
             }

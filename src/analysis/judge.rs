@@ -19,7 +19,7 @@ use crate::session::KnownPorts;
 use crate::stream::TableCounts;
 
 /// Connections that the rules are asked about at a time: what they say of more is not held at once.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 4096;
 
 /// Asks every rule about everything that was learnt, on so many threads.
 pub(super) fn judge(
@@ -38,7 +38,7 @@ pub(super) fn judge(
         collector.calls.settle();
         routed.for_each(|connection| collector.calls.follow(connection));
     }
-    connections.sort_by_key(|connection| connection.id);
+    connections.sort_by_cached_key(|connection| connection.id);
 
     let mut folder = std::mem::take(&mut collector.folded);
     let mut judged = Judged {

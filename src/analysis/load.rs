@@ -41,17 +41,17 @@ pub(super) fn learn_load(server: &mut ServerFacts, connection: &ConnectionFacts,
 }
 
 /// Takes in the windows of another part of the capture: as long as the longer of both.
-pub(super) fn merge_load(windows: &mut Vec<LoadWindow>, others: &[LoadWindow]) {
+pub(super) fn merge_load(windows: &mut Vec<LoadWindow>, others: Vec<LoadWindow>) {
+    if windows.is_empty() {
+        *windows = others;
+        return;
+    }
     let longest = others.first().map_or(1, |other| other.seconds);
-    while !windows.is_empty() && windows.first().is_some_and(|window| window.seconds < longest) {
+    while windows.first().is_some_and(|window| window.seconds < longest) {
         *windows = twice_as_long(windows);
     }
-    for other in others {
-        if windows.is_empty() {
-            windows.push(other.clone());
-        } else {
-            window_at(windows, other.start, WINDOWS).absorb(other);
-        }
+    for other in &others {
+        window_at(windows, other.start, WINDOWS).absorb(other);
     }
 }
 

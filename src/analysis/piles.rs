@@ -16,6 +16,8 @@ use crate::capture::{Chunk, LinkType, Packet};
 const BATCH_PACKETS: usize = 4096;
 /// Chunks that a batch refers to, at most: one that fills slowly must not hold what was read long ago.
 const BATCH_CHUNKS: usize = 8;
+/// Packets of the capture that a batch stretches over, at most: most of them may be of no shard.
+const BATCH_SPAN: u64 = 1 << 20;
 /// Packets that wait, at most: then the reader helps.
 const WAITING: usize = 3 * BATCH_PACKETS;
 /// Number of the thread that reads.
@@ -59,23 +61,41 @@ struct Pile {
 
 /// A batch's packets for one shard.
 struct Part {
-    chunks: Arc<Vec<Chunk>>,
+    sheet: Arc<Sheet>,
     slips: Vec<Slip>,
 }
 
-/// Where a packet stands, and what its record says of it.
-#[derive(Debug, Clone, Copy)]
-struct Slip {
-    ordinal: u64,
-    time: i64,
-    frame: u64,
+/// What the slips of a batch refer to.
+#[derive(Debug, Default)]
+struct Sheet {
+    chunks: Vec<Chunk>,
+    origins: Vec<Origin>,
+    /// Ordinal of the batch's first packet.
+    first: u64,
+}
+
+/// What packets that follow each other have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Origin {
     file: u32,
     link: LinkType,
     interface: u32,
+    /// What is to be added to the ordinal of a packet to have its frame number, modulo 2^64.
+    frame: u64,
+}
+
+/// Where a packet stands, and what its record says of it: small, since there is one for every packet, and another core reads
+/// it.
+#[derive(Debug, Clone, Copy)]
+struct Slip {
+    time: i64,
+    /// Packets between it and the first of the batch.
+    step: u32,
     original_len: u32,
     start: u32,
     len: u32,
-    chunk: u8,
+    origin: u16,
+    chunk: u16,
 }
 
 impl Piles {
@@ -117,7 +137,7 @@ impl Piles {
 
     /// Adds a batch, which is empty then. When too much waits, the thread that calls helps.
     fn add(&self, batch: &mut Batch<'_>) {
-        let chunks = Arc::new(std::mem::take(&mut batch.chunks));
+        let sheet = Arc::new(std::mem::take(&mut batch.sheet));
         let mut desk = self.desk();
         let Desk { piles, waiting, spare, .. } = &mut *desk;
         for (pile, slips) in piles.iter_mut().zip(&mut batch.slips) {
@@ -125,7 +145,7 @@ impl Piles {
                 pile.packets += slips.len();
                 *waiting += slips.len();
                 let slips = std::mem::replace(slips, spare.pop().unwrap_or_default());
-                pile.parts.push_back(Part { chunks: Arc::clone(&chunks), slips });
+                pile.parts.push_back(Part { sheet: Arc::clone(&sheet), slips });
             }
         }
         batch.packets = 0;
@@ -179,27 +199,31 @@ impl Piles {
 }
 
 impl Slip {
+    /// The packet, and its ordinal.
     #[inline]
-    fn packet<'a>(&self, chunks: &'a [Chunk]) -> Option<Packet<'a>> {
+    fn packet<'a>(&self, sheet: &'a Sheet) -> Option<(u64, Packet<'a>)> {
+        let origin = sheet.origins.get(usize::from(self.origin))?;
+        let ordinal = sheet.first + u64::from(self.step);
         let start = self.start as usize;
-        Some(Packet {
+        let packet = Packet {
             time: self.time,
-            file: self.file,
-            frame: self.frame,
-            link: self.link,
-            interface: self.interface,
+            file: origin.file,
+            frame: origin.frame.wrapping_add(ordinal),
+            link: origin.link,
+            interface: origin.interface,
             original_len: self.original_len,
-            bytes: chunks.get(usize::from(self.chunk))?.get(start..start + self.len as usize)?,
-        })
+            bytes: sheet.chunks.get(usize::from(self.chunk))?.get(start..start + self.len as usize)?,
+        };
+        Some((ordinal, packet))
     }
 }
 
 /// Looks at the headers of packets that are worked on next. What was read stands in another core's cache: fetched one by one,
 /// when each is needed, it costs more than all that is done with it; fetched together hardly anything.
 #[inline]
-fn fetch(slips: &[Slip], chunks: &[Chunk]) {
+fn fetch(slips: &[Slip], sheet: &Sheet) {
     let byte = |slip: &Slip, at: u32| -> u8 {
-        let chunk = chunks.get(usize::from(slip.chunk));
+        let chunk = sheet.chunks.get(usize::from(slip.chunk));
         let place = slip.start + at.min(slip.len.saturating_sub(1));
         chunk.and_then(|chunk| chunk.get(place as usize)).copied().unwrap_or_default()
     };
@@ -218,13 +242,11 @@ impl Turn<'_> {
     fn work(mut self) {
         let Some(shard) = self.piles.shards.get(self.index) else { return };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Part { chunks, mut slips }) = self.parts.pop_front() {
+        while let Some(Part { sheet, mut slips }) = self.parts.pop_front() {
             for group in slips.chunks(FETCHED) {
-                fetch(group, &chunks);
-                for slip in group {
-                    if let Some(packet) = slip.packet(&chunks) {
-                        shard.take(slip.ordinal, &packet);
-                    }
+                fetch(group, &sheet);
+                for (ordinal, packet) in group.iter().filter_map(|slip| slip.packet(&sheet)) {
+                    shard.take(ordinal, &packet);
                 }
             }
             slips.clear();
@@ -251,7 +273,7 @@ impl Drop for Turn<'_> {
 /// Where slips are written until there are enough of them.
 pub(super) struct Batch<'a> {
     piles: &'a Piles,
-    chunks: Vec<Chunk>,
+    sheet: Sheet,
     slips: Vec<Vec<Slip>>,
     packets: usize,
 }
@@ -260,10 +282,10 @@ impl<'a> Batch<'a> {
     /// An empty one.
     pub(super) fn new(piles: &'a Piles) -> Self {
         let slips = piles.shards.iter().map(|_| Vec::new()).collect();
-        Self { piles, chunks: Vec::new(), slips, packets: 0 }
+        Self { piles, sheet: Sheet::default(), slips, packets: 0 }
     }
 
-    /// Takes the capture's `ordinal`-th packet, for a shard, with the chunk that it stands in and where in it.
+    /// Takes the capture's `ordinal`-th packet, for a shard, with the chunk that it stands in and where in it. Ordinals rise.
     #[inline]
     pub(super) fn put(
         &mut self,
@@ -272,47 +294,62 @@ impl<'a> Batch<'a> {
         packet: &Packet<'_>,
         chunk: Option<(&Chunk, usize)>,
     ) {
-        let (chunk, start) = match chunk {
-            Some((chunk, start)) => (self.place_of(chunk), start),
-            None => {
-                self.chunks.push(Arc::new(packet.bytes.to_vec()));
-                (self.chunks.len() - 1, 0)
-            }
-        };
+        if self.packets == 0 {
+            self.sheet.first = ordinal;
+        }
+        let (chunk, start) = self.sheet.place_of(packet, chunk);
+        let origin = self.sheet.origin_of(ordinal, packet);
+        let step = ordinal - self.sheet.first;
         let Some(slips) = self.slips.get_mut(shard) else { return };
         slips.push(Slip {
-            ordinal,
             time: packet.time,
-            frame: packet.frame,
-            file: packet.file,
-            link: packet.link,
-            interface: packet.interface,
             original_len: packet.original_len,
-            // A chunk is as long as a few records, and there are few: these fit.
+            // A batch is handed over long before these are too large; a chunk is as long as a few records.
+            step: u32::try_from(step).unwrap_or(u32::MAX),
             start: u32::try_from(start).unwrap_or(u32::MAX),
             len: u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX),
-            chunk: u8::try_from(chunk).unwrap_or(u8::MAX),
+            origin: u16::try_from(origin).unwrap_or(u16::MAX),
+            chunk: u16::try_from(chunk).unwrap_or(u16::MAX),
         });
         self.packets += 1;
-        if self.packets >= BATCH_PACKETS || self.chunks.len() >= BATCH_CHUNKS {
+        if self.packets >= BATCH_PACKETS || self.sheet.chunks.len() >= BATCH_CHUNKS || step >= BATCH_SPAN {
             self.piles.add(self);
-        }
-    }
-
-    /// The chunk's place among those of the batch. Files that are read together take turns.
-    #[inline]
-    fn place_of(&mut self, chunk: &Chunk) -> usize {
-        match self.chunks.iter().rposition(|known| Arc::ptr_eq(known, chunk)) {
-            Some(place) => place,
-            None => {
-                self.chunks.push(Arc::clone(chunk));
-                self.chunks.len() - 1
-            }
         }
     }
 
     /// Hands over what is left.
     pub(super) fn send(mut self) {
         self.piles.add(&mut self);
+    }
+}
+
+impl Sheet {
+    /// The place of the packet's chunk, and where in it the packet stands. Files that are read together take turns.
+    #[inline]
+    fn place_of(&mut self, packet: &Packet<'_>, chunk: Option<(&Chunk, usize)>) -> (usize, usize) {
+        let Some((chunk, start)) = chunk else {
+            self.chunks.push(Arc::new(packet.bytes.to_vec()));
+            return (self.chunks.len() - 1, 0);
+        };
+        let place = self.chunks.iter().rposition(|known| Arc::ptr_eq(known, chunk)).unwrap_or_else(|| {
+            self.chunks.push(Arc::clone(chunk));
+            self.chunks.len() - 1
+        });
+        (place, start)
+    }
+
+    /// The place of what the packet has in common with those before it.
+    #[inline]
+    fn origin_of(&mut self, ordinal: u64, packet: &Packet<'_>) -> usize {
+        let origin = Origin {
+            file: packet.file,
+            link: packet.link,
+            interface: packet.interface,
+            frame: packet.frame.wrapping_sub(ordinal),
+        };
+        if self.origins.last() != Some(&origin) {
+            self.origins.push(origin);
+        }
+        self.origins.len() - 1
     }
 }

@@ -15,7 +15,7 @@ use crate::session::{KnownPorts, Session};
 use crate::stream::{Closed, Interest, Limits, Table, TableCounts};
 
 /// Shares that flows are dealt out to: as many threads can work at once.
-pub(super) const SHARDS: usize = 16;
+pub(super) const SHARDS: usize = 8;
 
 /// One share.
 #[derive(Debug, Clone)]

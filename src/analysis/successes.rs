@@ -35,7 +35,7 @@ impl Successes {
                 *known = times;
             } else {
                 known.append(&mut times);
-                known.sort_unstable();
+                known.sort(); // two runs that are in order: they are merged
                 known.dedup();
             }
         }

@@ -120,8 +120,15 @@ impl Latency {
 
     /// Takes in the times of another part.
     pub fn merge(&mut self, other: &Self) {
+        // Both are in order.
+        let mut index = 0;
         for (bucket, count) in &other.buckets {
-            self.add(*bucket, *count);
+            let rest = self.buckets.get(index..).unwrap_or_default();
+            index += rest.iter().take_while(|(known, _)| known < bucket).count();
+            match self.buckets.get_mut(index).filter(|(known, _)| known == bucket) {
+                Some((_, inside)) => *inside += count,
+                None => self.buckets.insert(index, (*bucket, *count)),
+            }
         }
         if let Some((nanoseconds, answer)) = other.slowest {
             self.slower(nanoseconds, answer);

@@ -192,7 +192,7 @@ impl<'a> Desk<'a> {
             let known = collector.servers.get(&endpoint).cloned();
             let mut server = known.unwrap_or_else(|| unknown_server(endpoint));
             if let Some(lessons) = lessons.servers.get(&endpoint) {
-                merge_load(&mut server.load, &lessons.load);
+                merge_load(&mut server.load, lessons.load.clone());
                 server.merge(lessons.clone());
             }
             let windows = windows_of(collector.servers.len());
