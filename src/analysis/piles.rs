@@ -31,8 +31,10 @@ const HEADERS: [u32; 2] = [12, 54];
 pub(super) struct Piles {
     shards: Vec<Mutex<Shard>>,
     desk: Mutex<Desk>,
-    /// There may be work for those who wait.
-    changed: Condvar,
+    /// For those who wait for a pile: there may be one.
+    filled: Condvar,
+    /// For the reader, when too much waits: that may be less now.
+    lowered: Condvar,
 }
 
 /// What is known of the piles.
@@ -40,8 +42,10 @@ struct Desk {
     piles: Vec<Pile>,
     /// Packets in all of them.
     waiting: usize,
-    /// Threads that wait for work.
+    /// Threads that wait for a pile.
     idle: usize,
+    /// The reader waits because too much does.
+    held_up: bool,
     /// Nothing will be added any more.
     complete: bool,
     /// Emptied lists, to be filled anew.
@@ -105,19 +109,21 @@ impl Piles {
             piles: shards.iter().map(|_| Pile::default()).collect(),
             waiting: 0,
             idle: 0,
+            held_up: false,
             complete: false,
             spare: Vec::new(),
         };
         Self {
             shards: shards.into_iter().map(Mutex::new).collect(),
             desk: Mutex::new(desk),
-            changed: Condvar::new(),
+            filled: Condvar::new(),
+            lowered: Condvar::new(),
         }
     }
 
     /// Works on piles until there is nothing to do, nor will be; `hand` is the number of the thread, from 1.
     pub(super) fn work(&self, hand: usize) {
-        while let Some(turn) = self.next(hand, true) {
+        while let Some(turn) = self.next(hand) {
             turn.work();
         }
     }
@@ -125,7 +131,7 @@ impl Piles {
     /// Nothing will be added any more: works on what is left, as the others do.
     pub(super) fn complete(&self) {
         self.desk().complete = true;
-        self.changed.notify_all();
+        self.filled.notify_all();
         self.work(READER);
     }
 
@@ -149,47 +155,62 @@ impl Piles {
             }
         }
         batch.packets = 0;
-        let (wake, mut full) = (desk.idle > 0, desk.waiting > WAITING);
+        let wake = desk.idle > 0;
         drop(desk);
         if wake {
-            self.changed.notify_all();
+            self.filled.notify_all();
         }
-        while full {
-            match self.next(READER, false) {
-                Some(turn) => turn.work(),
-                None => drop(self.rest(self.desk())), // others have all that waits
-            }
-            full = self.desk().waiting > WAITING;
+        while let Some(turn) = self.too_much() {
+            turn.work();
         }
     }
 
-    /// The highest pile of those that nobody works on, one that this thread had before if it can be. When there is none: waits for one if asked to, and is `None` if there
-    /// will be none.
-    fn next(&self, hand: usize, wait: bool) -> Option<Turn<'_>> {
+    /// A pile for a thread that has nothing else to do, when there is one; `None` when all is done.
+    fn next(&self, hand: usize) -> Option<Turn<'_>> {
         let mut desk = self.desk();
         loop {
-            let free = desk.piles.iter_mut().enumerate().filter(|(_, pile)| !pile.taken && pile.packets > 0);
-            if let Some((index, pile)) = free.max_by_key(|(_, pile)| (pile.hand == hand, pile.packets)) {
-                pile.taken = true;
-                pile.hand = hand;
-                let parts = std::mem::take(&mut pile.parts);
-                let packets = std::mem::take(&mut pile.packets);
-                desk.waiting -= packets;
-                return Some(Turn { piles: self, index, parts, used: Vec::new() });
+            if let Some(turn) = self.take(&mut desk, hand) {
+                return Some(turn);
             }
-            if !wait || desk.complete && desk.waiting == 0 {
+            if desk.complete && desk.waiting == 0 {
                 return None;
             }
-            desk = self.rest(desk);
+            desk.idle += 1;
+            desk = self.filled.wait(desk).unwrap_or_else(PoisonError::into_inner);
+            desk.idle -= 1;
         }
     }
 
-    /// Waits until something changed.
-    fn rest<'a>(&self, mut desk: MutexGuard<'a, Desk>) -> MutexGuard<'a, Desk> {
-        desk.idle += 1;
-        let mut desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
-        desk.idle -= 1;
-        desk
+    /// A pile for the reader, when too much waits. When others have all of that, the reader waits for them.
+    fn too_much(&self) -> Option<Turn<'_>> {
+        let mut desk = self.desk();
+        loop {
+            if desk.waiting <= WAITING {
+                return None;
+            }
+            if let Some(turn) = self.take(&mut desk, READER) {
+                return Some(turn);
+            }
+            desk.held_up = true;
+            desk = self.lowered.wait(desk).unwrap_or_else(PoisonError::into_inner);
+            desk.held_up = false;
+        }
+    }
+
+    /// The highest pile of those that nobody works on, if there is one; rather one that this thread had before.
+    fn take(&self, desk: &mut Desk, hand: usize) -> Option<Turn<'_>> {
+        let free = desk.piles.iter_mut().enumerate().filter(|(_, pile)| !pile.taken && pile.packets > 0);
+        let (index, pile) = free.max_by_key(|(_, pile)| (pile.hand == hand, pile.packets))?;
+        (pile.taken, pile.hand) = (true, hand);
+        let parts = std::mem::take(&mut pile.parts);
+        desk.waiting -= std::mem::take(&mut pile.packets);
+        if desk.held_up && desk.waiting <= WAITING {
+            self.lowered.notify_one();
+        }
+        if desk.complete && desk.waiting == 0 && desk.idle > 0 {
+            self.filled.notify_all(); // they can go
+        }
+        Some(Turn { piles: self, index, parts, used: Vec::new() })
     }
 
     /// A thread that panicked left what it held as it was; joining it tells.
@@ -258,14 +279,16 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut desk = self.piles.desk();
-        if let Some(pile) = desk.piles.get_mut(self.index) {
-            pile.taken = false;
-        }
         desk.spare.append(&mut self.used);
-        let wake = desk.idle > 0;
-        drop(desk);
-        if wake {
-            self.piles.changed.notify_all();
+        let Some(pile) = desk.piles.get_mut(self.index) else { return };
+        pile.taken = false;
+        if pile.packets == 0 {
+            return; // nothing that others could take
+        }
+        if desk.idle > 0 {
+            self.piles.filled.notify_one();
+        } else if desk.held_up {
+            self.piles.lowered.notify_one();
         }
     }
 }
@@ -351,5 +374,92 @@ impl Sheet {
             self.origins.push(origin);
         }
         self.origins.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::analysis::Settings;
+    use crate::analysis::shard::SHARDS;
+    use crate::session::KnownPorts;
+
+    /// As many packets for one shard, or for each in turn, as fill its pile many times over.
+    fn worked_on(threads: usize, all_for_one: bool) -> u64 {
+        const PACKETS: usize = 20 * WAITING;
+        let known = Arc::new(KnownPorts::default());
+        let settings = Settings::default();
+        let piles = Piles::new((0..SHARDS).map(|_| Shard::new(&settings, &known)).collect());
+        thread::scope(|scope| {
+            for hand in 1..threads {
+                let piles = &piles;
+                scope.spawn(move || piles.work(hand));
+            }
+            let mut batch = Batch::new(&piles);
+            let chunk: Chunk = Arc::new(vec![0; 64]);
+            for ordinal in 1..=PACKETS {
+                let shard = if all_for_one { 3 } else { ordinal % SHARDS };
+                let packet = Packet {
+                    time: 0,
+                    file: 0,
+                    frame: ordinal as u64,
+                    link: LinkType(147), // nothing that is decoded: each is counted
+                    interface: 0,
+                    original_len: 64,
+                    bytes: chunk.as_slice(),
+                };
+                batch.put(ordinal as u64, shard, &packet, Some((&chunk, 0)));
+            }
+            batch.send();
+            piles.complete();
+        });
+        let desk = piles.desk();
+        assert_eq!((desk.waiting, desk.idle, desk.held_up), (0, 0, false));
+        drop(desk);
+        piles.into_shards().iter_mut().map(|shard| shard.qualities.of(0).unknown_link).sum()
+    }
+
+    #[test]
+    fn every_packet_is_worked_on_whoever_waits_for_whom() {
+        for threads in [2, 3, 5, 12] {
+            for all_for_one in [false, true] {
+                for _ in 0..4 {
+                    assert_eq!(worked_on(threads, all_for_one), 20 * WAITING as u64);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_gives_its_packet_again() {
+        let known = Arc::new(KnownPorts::default());
+        let piles = Piles::new(vec![Shard::new(&Settings::default(), &known)]);
+        let mut batch = Batch::new(&piles);
+        let chunks: [Chunk; 2] = [Arc::new((0..100).collect()), Arc::new((100..200).collect())];
+        let packet = |file: u32, frame, bytes| Packet {
+            time: 7,
+            file,
+            frame,
+            link: LinkType(file + 1),
+            interface: file * 3,
+            original_len: 1000,
+            bytes,
+        };
+        // Two files that take turns, and a packet that stands in no chunk.
+        let packets = [
+            (5, packet(0, 4, &chunks[0][10..20]), Some((&chunks[0], 10))),
+            (6, packet(1, 1, &chunks[1][30..40]), Some((&chunks[1], 30))),
+            (9, packet(0, 7, &chunks[0][20..20]), Some((&chunks[0], 20))),
+            (10, packet(1, 2, &[1, 2, 3]), None),
+        ];
+        for (ordinal, packet, chunk) in &packets {
+            batch.put(*ordinal, 0, packet, *chunk);
+        }
+        assert_eq!(batch.sheet.chunks.len(), 3);
+        for (slip, (ordinal, packet, _)) in batch.slips[0].iter().zip(&packets) {
+            assert_eq!(slip.packet(&batch.sheet), Some((*ordinal, *packet)));
+        }
     }
 }
