@@ -21,7 +21,7 @@ use super::taken_at::Votes;
 use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
 use crate::rules::Case;
-use crate::session::KnownPorts;
+use crate::session::{KnownPorts, Untold};
 use crate::tls::{CertificateInfo, Fingerprint};
 
 /// Hosts kept by a shard that were seen to call a SQL Server.
@@ -155,8 +155,8 @@ impl Collector {
         }
     }
 
-    /// Takes in a finished connection.
-    pub(super) fn connection(&mut self, mut connection: Held) {
+    /// Takes in a finished connection, whose story is told if it may be read.
+    pub(super) fn connection(&mut self, mut connection: Held, story: &Untold) {
         self.first = Some(self.first.map_or(connection.first.time, |first| first.min(connection.first.time)));
         let endpoint = connection.server;
         self.totals.evicted += u64::from(self.evictions.note(&mut connection, &self.known));
@@ -182,6 +182,7 @@ impl Collector {
             None => self.totals.unlearnt += u64::from(spoke),
         }
         if !spoke {
+            connection.story = story.tell();
             self.silent_connection(connection);
             return;
         }
@@ -191,9 +192,10 @@ impl Collector {
             self.clients.insert(connection.client.ip);
         }
         if may_have_failed(&connection) {
+            connection.story = story.tell();
             self.hold(connection);
         } else {
-            self.let_go(connection);
+            self.let_go(connection, story);
         }
     }
 
@@ -318,7 +320,7 @@ impl Collector {
     }
 
     /// A healthy connection: its warnings are folded, it is counted, a few are kept to show.
-    fn let_go(&mut self, mut connection: Held) {
+    fn let_go(&mut self, mut connection: Held, story: &Untold) {
         self.totals.logged_in += 1;
         if let Some(gone) = &mut self.gone {
             gone.note_well(&connection);
@@ -329,7 +331,12 @@ impl Collector {
             let policies = &self.settings.policies;
             let dropped = self.losses.touch(&connection);
             let case = Case { connection: &connection, server, policies, brief: false, dropped };
-            self.folded.take(Opinion::of_healthy(&case), &case, &self.settings, self.first);
+            let opinion = Opinion::of_healthy(&case);
+            if opinion.sorts().any(|sort| !self.folded.has(sort)) {
+                connection.story = story.tell();
+            }
+            let case = Case { connection: &connection, server, policies, brief: false, dropped };
+            self.folded.take(opinion, &case, &self.settings, self.first);
         }
         if !self.settings.filter.wants(&connection, self.first.unwrap_or_default()) {
             return;
@@ -339,6 +346,7 @@ impl Collector {
         if self.settings.all_connections || kept < self.settings.healthy_exemplars {
             self.healthy_kept.insert(connection.server, kept + 1);
             self.share(&mut connection);
+            connection.story = story.tell();
             self.healthy.push(connection);
         }
     }

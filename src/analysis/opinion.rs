@@ -112,6 +112,11 @@ impl Opinion {
         self.verdict.is_none() && self.notes.is_empty()
     }
 
+    /// What was said is of these sorts.
+    pub(super) fn sorts(&self) -> impl Iterator<Item = &Sort> {
+        self.notes.iter().chain(&self.verdict).map(|said| &said.sort)
+    }
+
     /// Everything that was said, the verdict last.
     pub(super) fn into_said(self) -> impl Iterator<Item = Said> {
         self.notes.into_iter().chain(self.verdict)

@@ -159,8 +159,8 @@ impl Shard {
 }
 
 fn close(collector: &mut Collector, closed: Closed<Session>, now: Time) {
-    if let Some(facts) = Session::finish(closed, now) {
-        collector.connection(facts);
+    if let Some((facts, story)) = Session::conclude(closed, now) {
+        collector.connection(facts, &story);
     }
 }
 

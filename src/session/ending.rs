@@ -3,7 +3,6 @@
 use super::dialogue::Dialogue;
 use super::encrypted::ACCEPTANCE_LEN;
 use super::signals::{IcmpSignal, Reset, Signals};
-use super::story::Story;
 use super::{Dir, Key, moment, side_of};
 use crate::facts::{
     ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
@@ -32,9 +31,8 @@ pub(super) struct Over<'a> {
     pub(super) now: Time,
 }
 
-/// Puts the facts together.
+/// Puts the facts together, but for the story.
 pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -> Box<ConnectionFacts> {
-    let story = Story::merge(&signals.story, &dialogue.story);
     let tcp = tcp_facts(over, signals);
     let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
     let Dialogue { facts: mut tds, tls, .. } = dialogue;
@@ -79,7 +77,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
         phase,
         ended,
         owed,
-        story,
+        story: String::new(),
         tcp,
         tds,
         tls,

@@ -26,6 +26,7 @@ use crate::stream::{Closed, Dir, Event, Handler, Interest, Key, Signal};
 use dialogue::Dialogue;
 use lane::Lane;
 use signals::Signals;
+pub use story::Untold;
 
 /// Which listeners are taken for SQL Server before a byte was said.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +86,15 @@ impl Session {
     /// What the connection showed, once it is over; `now` is the capture's time. `None` when nothing tells
     /// which end is the client, so that there is nothing to say of it.
     #[must_use]
-    pub fn finish(mut closed: Closed<Self>, now: Time) -> Option<Box<ConnectionFacts>> {
+    pub fn finish(closed: Closed<Self>, now: Time) -> Option<Box<ConnectionFacts>> {
+        let (mut facts, story) = Self::conclude(closed, now)?;
+        facts.story = story.tell();
+        Some(facts)
+    }
+
+    /// The same with the story still to be told.
+    #[must_use]
+    pub fn conclude(mut closed: Closed<Self>, now: Time) -> Option<(Box<ConnectionFacts>, Untold)> {
         let session = &mut closed.handler;
         if session.client.is_none() {
             session.orient_by_port();
@@ -115,7 +124,11 @@ impl Session {
             evicted: closed.evicted,
             now,
         };
-        Some(ending::conclude(&over, &session.signals, live.dialogue))
+        let story = Untold {
+            transport: std::mem::take(&mut session.signals.story),
+            dialogue: std::mem::take(&mut live.dialogue.story),
+        };
+        Some((ending::conclude(&over, &session.signals, live.dialogue), story))
     }
 
     fn orient_by_port(&mut self) {

@@ -64,7 +64,7 @@ impl Story {
     }
 
     /// One line out of the transport's and the dialogue's stories, merged by frame.
-    pub(super) fn merge(transport: &Self, dialogue: &Self) -> String {
+    fn merge(transport: &Self, dialogue: &Self) -> String {
         let stories = [dialogue, transport];
         let cut = stories.iter().filter(|story| story.skipped > 0);
         let resumed = cut.filter_map(|story| story.tail.front()).map(|word| word.at).min();
@@ -91,6 +91,21 @@ impl Story {
 
     fn words(&self) -> impl Iterator<Item = &Word> {
         self.head.iter().chain(&self.tail)
+    }
+}
+
+/// A connection's story that nobody has asked for yet: that of most is never read.
+#[derive(Debug, Clone, Default)]
+pub struct Untold {
+    pub(super) transport: Story,
+    pub(super) dialogue: Story,
+}
+
+impl Untold {
+    /// One line out of what the transport and the dialogue have to tell.
+    #[must_use]
+    pub fn tell(&self) -> String {
+        Story::merge(&self.transport, &self.dialogue)
     }
 }
 

@@ -16,7 +16,7 @@ use super::collector::Collector;
 use super::{Analysis, Settings, judge};
 use crate::facts::CaptureFacts;
 use crate::rules::tests::case::Connection;
-use crate::session::KnownPorts;
+use crate::session::{KnownPorts, Untold};
 use crate::stream::TableCounts;
 
 /// What comes out of these connections.
@@ -29,7 +29,7 @@ fn analysis_with(settings: Settings, connections: impl IntoIterator<Item = Conne
     let known = Arc::new(KnownPorts { ports: settings.filter.ports.clone() });
     let mut collector = Collector::new(settings, known);
     for connection in connections {
-        collector.connection(Box::new(connection.facts));
+        collector.connection(Box::new(connection.facts), &Untold::default());
     }
     judge::judge(collector, vec![CaptureFacts::default()], TableCounts::default(), 1)
 }
