@@ -50,6 +50,7 @@
 //! ```
 
 pub mod analysis;
+pub mod batch;
 pub mod capture;
 pub mod decode;
 pub mod facts;

@@ -24,7 +24,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("session", &["stream", "tds", "tls", "facts"]),
     ("rules", &["facts", "reference", "tds", "tls"]),
     ("analysis", &["capture", "decode", "stream", "session", "tds", "tls", "facts", "reference", "rules"]),
-    ("report", &["analysis", "facts", "reference", "rules", "tls"]),
+    ("batch", &["capture", "facts", "rules", "analysis"]),
+    ("report", &["analysis", "batch", "facts", "reference", "rules", "tls"]),
     ("live", &["capture", "decode", "facts", "rules", "analysis", "report"]),
 ];
 

@@ -22,6 +22,7 @@ pub(crate) mod tests;
 mod window;
 
 pub use chain::{Chain, Opened};
+pub use compressed::unpacked;
 pub use damage::Damage;
 pub(crate) use error::plain_text;
 pub use error::{Error, ErrorKind};

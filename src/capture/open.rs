@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::compressed::{GZIP, gunzip};
+use super::compressed::{GZIP, ZSTD, gunzip, unzstd};
 use super::error::plain_text;
 use super::pcap::{PcapSource, is_pcap};
 use super::pcapng::{PcapngSource, SECTION};
@@ -14,7 +14,7 @@ use super::source::Origin;
 use super::window::Window;
 use super::{Error, ErrorKind, Source};
 
-/// gzip inside gzip is unpacked this often; more is an attempt to exhaust.
+/// What is compressed in what is compressed is unpacked this often; more is an attempt to exhaust.
 const NESTING: usize = 2;
 
 /// Where a capture comes from.
@@ -81,6 +81,11 @@ pub fn open_reader(
             window = Window::new(gunzip(window.into_reader()));
             continue;
         }
+        if magic.starts_with(&ZSTD) {
+            origin.packed = "+zstd";
+            window = Window::new(unzstd(window.into_reader()));
+            continue;
+        }
         if magic.starts_with(&SECTION) {
             return Ok(Box::new(PcapngSource::new(window, origin)?));
         }
@@ -90,7 +95,7 @@ pub fn open_reader(
         return Err(not_a_capture(window, &origin));
     }
     Err(origin
-        .error(ErrorKind::Unsupported { what: "gzip inside gzip inside gzip", advice: "unpack it first" }))
+        .error(ErrorKind::Unsupported { what: "compressed again and again", advice: "unpack it first" }))
 }
 
 /// What a file is that is not read, and what to do with it.
@@ -109,10 +114,9 @@ fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
         [b's', b'n', b'o', b'o', b'p', 0, ..] => {
             unsupported("a snoop capture", "convert it: editcap -F pcapng FILE OUT.pcapng")
         }
-        [0x28, 0xB5, 0x2F, 0xFD, ..] => unsupported("zstd-compressed", "unpack it first: zstd -d FILE"),
         [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => unsupported("xz-compressed", "unpack it first: xz -d FILE"),
         [b'B', b'Z', b'h', ..] => unsupported("bzip2-compressed", "unpack it first: bzip2 -d FILE"),
-        [b'P', b'K', 3, 4, ..] => unsupported("a zip archive", "unpack it and name the captures in it"),
+        [b'P', b'K', 3, 4, ..] => unsupported("a zip archive", "tdscope batch reads the captures in it"),
         [b'7', b'z', 0xBC, 0xAF, ..] => unsupported("a 7z archive", "unpack it and name the captures in it"),
         _ if is_etl(bytes) => unsupported(
             "an ETL trace (netsh trace, pktmon)",

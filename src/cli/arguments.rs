@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use tdscope::analysis::{Settings, TimeBound};
 use tdscope::capture::Input;
 use tdscope::facts::Time;
 use tdscope::rules::Severity;
 
+use super::batch::BatchOptions;
 use super::live::LiveOptions;
 use super::rule::RuleOptions;
 use super::scope::{Manner, Memory, Scope};
@@ -24,6 +26,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read captures and say what failed and why.
     Analyze(Box<AnalyzeOptions>),
+    /// Look at folders and archives of captures and say which of them hold a cause of failure.
+    Batch(Box<BatchOptions>),
     /// Watch network devices and say at once what fails and why.
     Live(Box<LiveOptions>),
     /// Print the page of a rule, or list all rules.
@@ -33,6 +37,19 @@ pub(crate) enum Command {
         /// Of a line of `tdscope live --format ndjson` instead.
         #[arg(long)]
         live: bool,
+        /// Of the JSON of `tdscope batch` instead.
+        #[arg(long, conflicts_with = "live")]
+        batch: bool,
+    },
+    /// Print a script that completes commands and options in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write manual pages.
+    Man {
+        /// The folder to write them to; it is made if there is none.
+        folder: PathBuf,
     },
 }
 

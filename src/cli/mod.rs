@@ -2,19 +2,22 @@
 
 mod analyze;
 mod arguments;
+mod batch;
 mod live;
 mod progress;
 mod rule;
 mod scope;
 mod terminal;
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
-use tdscope::report::{events, json};
+use tdscope::report::{self, events, json, one_line};
 
 /// A cause of failure was found.
 const FAILED: u8 = 1;
@@ -27,10 +30,21 @@ pub(crate) fn main() -> ExitCode {
         Command::Analyze(options) => analyze::run(&options),
         Command::Rule(options) => rule::run(&options),
         Command::Live(options) => live::run(&options),
-        Command::Schema { live } => {
-            let schema = if live { events::schema() } else { json::schema() };
+        Command::Batch(options) => batch::run(&options),
+        Command::Schema { live, batch } => {
+            let schema = match (live, batch) {
+                (true, _) => events::schema(),
+                (_, true) => report::batch::schema(),
+                _ => json::schema(),
+            };
             print(&schema).map(|()| ExitCode::SUCCESS)
         }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tdscope", &mut script);
+            print(&String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man { folder } => man(&folder).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,
@@ -43,6 +57,14 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Writes a page for the program and one for each command.
+fn man(folder: &Path) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
+    fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(Arguments::command(), folder))
+        .map_err(named)
+}
+
 /// Prints to standard output.
 fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -50,7 +72,7 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Prints a line to standard error; if even that fails there is nobody to tell.
+/// Prints a line to standard error, whatever the names in it are made of; if even that fails there is nobody to tell.
 fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", one_line(line));
 }

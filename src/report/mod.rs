@@ -1,9 +1,10 @@
-//! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis).
+//! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis) or a [`Triage`](crate::batch::Triage).
 
+pub mod batch;
 pub mod events;
 pub mod json;
 pub mod rules;
 mod sanitize;
 pub mod text;
 
-pub(crate) use sanitize::one_line;
+pub use sanitize::one_line;

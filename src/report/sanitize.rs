@@ -1,7 +1,8 @@
 //! What came off the wire is hostile: it must not move the cursor, change colours, or turn text around.
 
 /// `text` on one line, with every character that a terminal acts upon, or that cannot be seen, spelled out.
-pub(crate) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

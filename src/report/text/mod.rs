@@ -1,6 +1,7 @@
 //! The report for people: the verdict first, in one sentence; then the packets that show it, what is ruled out,
 //! what to do, and how to see it in Wireshark.
 
+mod batch;
 mod connections;
 mod finding;
 mod news;
@@ -16,6 +17,7 @@ use jiff::tz::TimeZone;
 use crate::analysis::Analysis;
 use crate::rules::Severity;
 
+pub use batch::triage;
 pub use news::{news, remark, untold};
 use page::Page;
 pub use rule::{rule_list, rules};
