@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::member::{Entry, Place, tar_stream};
+use super::member::{Entry, Place, Streams, tar_stream};
 
 /// Files of an archive that are looked at; one that claims more is damaged or hostile.
 const ENTRIES: usize = 100_000;
@@ -81,7 +81,7 @@ fn zip_entries(path: &Path) -> (Vec<Held>, Option<String>) {
             (Some(deflated), false, Some(start)) => {
                 let stored = file.compressed_size();
                 let place = Place::Zip { start, stored, deflated };
-                held.push(Held { entry: Entry { name, place }, size: stored });
+                held.push(Held { entry: Entry { name, place, streams: Streams::default() }, size: stored });
             }
             (_, true, _) => {
                 wrong.get_or_insert(format!("{name} is encrypted: unpack it with its password"));
@@ -104,6 +104,7 @@ fn tar_entries(path: &Path) -> (Vec<Held>, Option<String>) {
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), broken(&error)),
     };
+    let streams = Streams::default();
     let mut archive = tar::Archive::new(stream);
     let mut held = Vec::new();
     let entries = match archive.entries() {
@@ -123,7 +124,7 @@ fn tar_entries(path: &Path) -> (Vec<Held>, Option<String>) {
         }
         let place = Place::Tar { start: entry.raw_file_position(), len: entry.size() };
         let name = clipped(&String::from_utf8_lossy(&entry.path_bytes()));
-        held.push(Held { size: entry.size(), entry: Entry { name, place } });
+        held.push(Held { size: entry.size(), entry: Entry { name, place, streams: streams.clone() } });
     }
     (held, None)
 }

@@ -31,27 +31,29 @@ pub fn chained(found: Vec<Found>, chain: bool) -> Vec<Vec<Found>> {
         }
     }
     // For each file the one that it continues.
-    let mut before: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut continues: BTreeMap<usize, usize> = BTreeMap::new();
     for mut files in alike.into_values().filter(|files| files.len() > 1) {
         files.sort_unstable();
         let spans: Vec<_> =
             files.iter().map(|(_, index)| found.get(*index).and_then(|found| span(&found.member))).collect();
         for (pair, spans) in files.windows(2).zip(spans.windows(2)) {
-            if let ([(_, one), (_, next)], [Some((_, end)), Some((begin, _))]) = (pair, spans)
+            if let ([(number, one), (later, next)], [Some((before, end)), Some((begin, _))]) = (pair, spans)
+                && number < later
+                && before < begin
                 && (-OVERLAP..=PAUSE).contains(&begin.saturating_sub(*end))
             {
-                before.insert(*next, *one);
+                continues.insert(*next, *one);
             }
         }
     }
-    joined(found, &before)
+    joined(found, &continues)
 }
 
-fn joined(found: Vec<Found>, before: &BTreeMap<usize, usize>) -> Vec<Vec<Found>> {
-    let next: BTreeMap<usize, usize> = before.iter().map(|(next, one)| (*one, *next)).collect();
+fn joined(found: Vec<Found>, continues: &BTreeMap<usize, usize>) -> Vec<Vec<Found>> {
+    let next: BTreeMap<usize, usize> = continues.iter().map(|(next, one)| (*one, *next)).collect();
     let mut left: Vec<Option<Found>> = found.into_iter().map(Some).collect();
     let mut captures: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
-    let heads: Vec<usize> = (0..left.len()).filter(|index| !before.contains_key(index)).collect();
+    let heads: Vec<usize> = (0..left.len()).filter(|index| !continues.contains_key(index)).collect();
     for head in heads {
         let mut at = Some(head);
         let mut parts = Vec::new();

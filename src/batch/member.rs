@@ -1,8 +1,10 @@
 //! Where the bytes of a capture stand, and how to read them there.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::DeflateDecoder;
 
@@ -21,8 +23,10 @@ pub struct Member {
     pub path: PathBuf,
     /// Where in the archive it stands.
     pub entry: Option<Entry>,
-    /// Bytes that it takes on disk, about.
+    /// Bytes that it takes: on disk, in a zip archive as they are packed, in a tar archive once that is unpacked.
     pub size: u64,
+    /// Bytes of the file on disk.
+    pub stored: u64,
     /// When the file on disk was last written, nanoseconds since 1970; 0 if that is not known.
     pub modified: i64,
 }
@@ -33,6 +37,7 @@ pub struct Entry {
     /// Its name in the archive, hostile.
     pub name: String,
     pub(super) place: Place,
+    pub(super) streams: Streams,
 }
 
 /// Where an entry's bytes stand.
@@ -42,6 +47,16 @@ pub(super) enum Place {
     Zip { start: u64, stored: u64, deflated: bool },
     /// In a tar archive, once that is unpacked.
     Tar { start: u64, len: u64 },
+}
+
+/// Streams of a tar archive that stand where somebody stopped reading, shared by its entries: the next entry is read from
+/// there, and not from the archive's beginning.
+#[derive(Clone, Default)]
+pub(super) struct Streams(Arc<Mutex<Vec<Stream>>>);
+
+struct Stream {
+    reader: Box<dyn Read + Send>,
+    at: u64,
 }
 
 impl Member {
@@ -83,9 +98,9 @@ impl Member {
                 }
             }
             Place::Tar { start, len } => {
-                let mut stream = tar_stream(&self.path)?;
-                skip(&mut stream, start)?;
-                plain(Box::new(stream.take(len)), len)
+                let stream = entry.streams.at(start, &self.path)?;
+                let part = Part { stream: Some(stream), left: len, streams: entry.streams.clone() };
+                plain(Box::new(part), len)
             }
         }
     }
@@ -110,7 +125,78 @@ fn plain(mut reader: Box<dyn Read + Send>, stored: u64) -> io::Result<Box<dyn Re
     Ok(reader)
 }
 
-fn skip(stream: &mut dyn Read, count: u64) -> io::Result<()> {
-    let skipped = io::copy(&mut stream.take(count), &mut io::sink())?;
-    if skipped < count { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+impl Streams {
+    /// Streams that are kept: as many as are read at once, about.
+    const KEPT: usize = 16;
+
+    /// A stream that stands at this offset: the one that is nearest before it, or a new one.
+    fn at(&self, start: u64, path: &Path) -> io::Result<Stream> {
+        let nearest = {
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = kept.iter().enumerate().filter(|(_, stream)| stream.at <= start);
+            let index = before.max_by_key(|(_, stream)| stream.at).map(|(index, _)| index);
+            index.map(|index| kept.swap_remove(index))
+        };
+        let mut stream = match nearest {
+            Some(stream) => stream,
+            None => Stream { reader: tar_stream(path)?, at: 0 },
+        };
+        let ahead = start - stream.at;
+        stream.at += io::copy(&mut (&mut stream.reader).take(ahead), &mut io::sink())?;
+        if stream.at < start { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(stream) }
+    }
+
+    fn keep(&self, stream: Stream) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < Self::KEPT {
+            kept.push(stream);
+        }
+    }
+}
+
+// Streams are at hand, and say nothing of what an entry is.
+impl PartialEq for Streams {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Streams {}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").finish_non_exhaustive()
+    }
+}
+
+/// An entry of a tar archive as it is read.
+struct Part {
+    stream: Option<Stream>,
+    left: u64,
+    streams: Streams,
+}
+
+impl Read for Part {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(stream) = &mut self.stream else { return Ok(0) };
+        let read = match (&mut stream.reader).take(self.left).read(buffer) {
+            Ok(read) => read as u64,
+            // Where a stream failed it goes no further.
+            Err(error) => {
+                self.stream = None;
+                return Err(error);
+            }
+        };
+        stream.at += read;
+        self.left -= read;
+        Ok(usize::try_from(read).unwrap_or(usize::MAX))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            self.streams.keep(stream);
+        }
+    }
 }

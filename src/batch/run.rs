@@ -38,6 +38,14 @@ impl Job {
         self.parts.iter().map(|part| part.size).sum()
     }
 
+    /// What decides when it is looked at: the largest first. What stands in one archive stays together and in its order,
+    /// since a tar archive is read from its beginning to its end.
+    fn weight(&self) -> u64 {
+        let in_archive = self.parts.iter().any(|part| part.entry.is_some());
+        let stored = self.parts.first().map(|part| part.stored).unwrap_or_default();
+        if in_archive { stored } else { self.size() }
+    }
+
     /// Memory that it may take.
     fn memory(&self) -> u64 {
         let of = |part: &Member| {
@@ -94,7 +102,7 @@ impl Batch {
         // Few captures are looked at with several threads each.
         let settings = Settings { threads: (processors / workers).max(1), ..self.settings.clone() };
         let mut order: Vec<usize> = (0..jobs.len()).collect();
-        order.sort_by_key(|index| (std::cmp::Reverse(jobs.get(*index).map(Job::size)), *index));
+        order.sort_by_key(|index| (std::cmp::Reverse(jobs.get(*index).map(Job::weight)), *index));
         let next = AtomicUsize::new(0);
         let room = Room { free: Mutex::new((self.memory, 0)), freed: Condvar::new() };
         let found: Vec<Mutex<Option<CaptureSummary>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
