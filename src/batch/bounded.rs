@@ -6,7 +6,7 @@ use std::io::{self, Read};
 /// thing again and again; a bomb has a thousand and more.
 const RATIO: u64 = 200;
 /// Up to so many bytes it may expand as it likes.
-const FREE: u64 = 256 << 20;
+const FREE: u64 = 64 << 20;
 
 /// A reader of what is unpacked from `stored` bytes: fails when that is too much.
 pub(super) struct Bounded<R> {
@@ -30,5 +30,20 @@ impl<R: Read> Read for Bounded<R> {
             )
         })?;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_expands_without_bound_ends_in_an_error() {
+        for (stored, most) in [(0, FREE), (1000, FREE), (2 << 20, RATIO * (2 << 20))] {
+            let read = |len: u64| io::copy(&mut Bounded::new(io::repeat(0).take(len), stored), &mut io::sink());
+            assert_eq!(read(most).ok(), Some(most));
+            let error = read(most + 1).unwrap_err().to_string();
+            assert!(error.contains("decompression bomb"), "{error}");
+        }
     }
 }

@@ -1,0 +1,119 @@
+//! What is found in folders and archives, and read there.
+
+use std::io::Read;
+
+use super::super::Inventory;
+use super::archives::{gzip, tar, zip, zstd};
+use super::{Folder, pcap};
+
+fn names(inventory: &Inventory) -> Vec<String> {
+    inventory.members.iter().map(|found| found.member.file_name()).collect()
+}
+
+fn contents(inventory: &Inventory) -> Vec<Vec<u8>> {
+    let read = |found: &super::super::Found| {
+        let mut bytes = Vec::new();
+        found.member.open().unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    inventory.members.iter().map(read).collect()
+}
+
+#[test]
+fn captures_are_told_from_other_files() {
+    let folder = Folder::new();
+    for name in ["a.pcap", "deep/er/b.PcapNG", "c.cap7", "d.pcap.gz", "e.etl", "empty.pcap"] {
+        folder.put(name, if name == "empty.pcap" { b"" } else { b"x" });
+    }
+    folder.put("no-name", &pcap(&[1]));
+    folder.put("readme.txt", b"hello");
+    folder.put("pcap", b"hello");
+    let inventory = Inventory::of(&[folder.path().to_owned()]);
+    assert_eq!(
+        names(&inventory),
+        ["a.pcap", "c.cap7", "d.pcap.gz", "b.PcapNG", "e.etl", "empty.pcap", "no-name"]
+    );
+    assert_eq!(inventory.others, 2);
+    assert!(inventory.problems.is_empty());
+}
+
+#[test]
+fn what_is_named_twice_is_looked_at_once_and_what_is_missing_is_told() {
+    let folder = Folder::new();
+    let file = folder.put("a.pcap", b"x");
+    let pattern = folder.path().join("*.pcap");
+    let missing = folder.path().join("none*.pcap");
+    let inventory = Inventory::of(&[file.clone(), folder.path().to_owned(), pattern, file, missing]);
+    assert_eq!(names(&inventory), ["a.pcap"]);
+    assert_eq!(inventory.problems.len(), 1);
+    assert!(inventory.problems[0].name.ends_with("none*.pcap"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_loop_of_links_is_told_and_ends() {
+    let folder = Folder::new();
+    folder.put("in/a.pcap", b"x");
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("in/back")).unwrap();
+    std::os::unix::fs::symlink("nowhere.pcap", folder.path().join("dangling.pcap")).unwrap();
+    let inventory = Inventory::of(&[folder.path().to_owned()]);
+    assert_eq!(names(&inventory), ["a.pcap"]);
+    let told: Vec<&str> = inventory.problems.iter().map(|problem| problem.name.as_str()).collect();
+    assert!(told[0].ends_with("dangling.pcap") && told[1].ends_with("in/back"), "{told:?}");
+}
+
+#[test]
+fn archives_of_every_kind_hold_the_same() {
+    let captures = [pcap(&[1, 2]), pcap(&[3]), pcap(&(0..5000).collect::<Vec<_>>())];
+    let packed = gzip(&captures[1]);
+    let files: [(&str, &[u8]); 4] = [
+        ("one.pcap", &captures[0]),
+        ("in/two.pcap.gz", &packed),
+        ("in/readme.txt", b"hello"),
+        ("in/three.pcap", &captures[2]),
+    ];
+    let archives = [
+        ("x.zip", zip(&files, false, 0)),
+        ("x-deflated.zip", zip(&files, true, 0)),
+        ("x.tar", tar(&files)),
+        ("x.tgz", gzip(&tar(&files))),
+        ("x.tar.zst", zstd(&tar(&files))),
+    ];
+    for (name, bytes) in archives {
+        let folder = Folder::new();
+        folder.put(name, &bytes);
+        let inventory = Inventory::of(&[folder.path().to_owned()]);
+        assert_eq!(names(&inventory), ["one.pcap", "two.pcap.gz", "three.pcap"], "{name}");
+        assert_eq!((inventory.others, inventory.problems.len()), (1, 0), "{name}");
+        assert_eq!(contents(&inventory), captures, "{name}");
+        // In another order, and again.
+        let last = inventory.members[2].member.open().unwrap();
+        let mut first = Vec::new();
+        inventory.members[0].member.open().unwrap().read_to_end(&mut first).unwrap();
+        assert_eq!(first, captures[0], "{name}");
+        drop(last);
+        assert_eq!(contents(&inventory), captures, "{name}");
+    }
+}
+
+#[test]
+fn broken_archives_are_told_and_give_what_they_have() {
+    let capture = pcap(&[1, 2]);
+    let files: [(&str, &[u8]); 2] = [("one.pcap", &capture), ("two.pcap", &capture)];
+    let whole = tar(&files);
+    let cut = &whole[..2 * 512 + 100]; // in the header of the second
+    let cases: [(&str, Vec<u8>, usize, &str); 4] = [
+        ("cut.zip", zip(&files, true, 0)[..80].to_vec(), 0, "cannot be read"),
+        ("secret.zip", zip(&files, true, 1), 0, "encrypted"),
+        ("cut.tar", cut.to_vec(), 1, "cannot be read further"),
+        ("noise.tar.gz", b"\x1f\x8bnoise and more noise".to_vec(), 0, "cannot be read further"),
+    ];
+    for (name, bytes, members, why) in cases {
+        let folder = Folder::new();
+        folder.put(name, &bytes);
+        let inventory = Inventory::of(&[folder.path().to_owned()]);
+        assert_eq!(inventory.members.len(), members, "{name}");
+        assert_eq!(inventory.problems.len(), 1, "{name}: {:?}", inventory.problems);
+        assert!(inventory.problems[0].why.contains(why), "{name}: {:?}", inventory.problems);
+    }
+}
