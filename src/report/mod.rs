@@ -5,5 +5,6 @@ pub mod json;
 pub mod rules;
 mod sanitize;
 pub mod text;
+mod words;
 
 pub(crate) use sanitize::one_line;

@@ -1,7 +1,7 @@
 //! Numbers with units, as people read them.
 
 /// `41,208`.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::report) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -14,13 +14,13 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// `1 login`, `12 logins`.
-pub(super) fn count(number: u64, one: &str) -> String {
+pub(in crate::report) fn count(number: u64, one: &str) -> String {
     let many = if number == 1 { "" } else { "s" };
     format!("{} {one}{many}", grouped(number))
 }
 
 /// A stretch of capture time in nanoseconds: `90 ms`, `3 s`, `8 min 12 s`, `2 h 5 min`, `3 d 4 h`.
-pub(super) fn stretch(nanoseconds: i64) -> String {
+pub(in crate::report) fn stretch(nanoseconds: i64) -> String {
     let milliseconds = nanoseconds.max(0) / 1_000_000;
     let seconds = milliseconds / 1000;
     match seconds {
