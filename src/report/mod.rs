@@ -1,7 +1,10 @@
 //! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis).
 
+mod document;
 pub mod events;
+pub mod html;
 pub mod json;
+pub mod markdown;
 pub mod rules;
 mod sanitize;
 pub mod text;

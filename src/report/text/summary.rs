@@ -85,13 +85,9 @@ fn describe(page: &mut Page<'_>, server: &ServerFacts) {
     if let Some(flood) = words::flood(server) {
         page.row("called", &flood, Paint::Plain);
     }
-    let accepts = &server.accepts;
-    let mut seen = words::most_seen(accepts.versions.iter());
-    let suites = words::most_seen(accepts.suites.iter());
-    seen.extend(suites.into_iter().map(|suite| suite.trim_start_matches("TLS_").to_owned()));
-    seen.extend(words::most_seen(accepts.groups.iter()));
-    if !seen.is_empty() {
-        page.row("accepts", &seen.join(", "), Paint::Plain);
+    let accepted = words::accepted(server);
+    if !accepted.is_empty() {
+        page.row("accepts", &accepted.join(", "), Paint::Plain);
     }
     if let Some(leaf) = server.certificate.as_ref().and_then(|certificate| certificate.chain.first()) {
         page.row("shows", &words::certificate(leaf), Paint::Plain);

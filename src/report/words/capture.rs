@@ -1,6 +1,6 @@
 //! What is said of a capture.
 
-use super::quantity::count;
+use super::quantity::{count, grouped};
 use crate::facts::{CaptureFacts, QualityFacts, TakenAt, TakenAtProof};
 
 /// Whether it is known where it was taken.
@@ -18,6 +18,35 @@ pub(in crate::report) fn taken(capture: &CaptureFacts) -> String {
         text.push_str(&format!("; {} recorded more than once", count(capture.quality.duplicates, "packet")));
     }
     text
+}
+
+/// What is not as in a perfect capture, and how often: `3 packets cut by the snap length`.
+pub(in crate::report) fn flaws(capture: &CaptureFacts) -> Vec<String> {
+    let quality = &capture.quality;
+    let counts = [
+        (quality.dropped.unwrap_or_default(), "dropped by the machine that captured"),
+        (quality.unknown_link, "of a link type that is not read"),
+        (quality.truncated, "cut before their ports"),
+        (quality.snapped, "cut by the snap length"),
+        (quality.duplicates, "recorded more than once"),
+        (quality.offloaded, "sent by offloading, larger than the network carries"),
+    ];
+    let packets = counts.iter().filter(|(number, _)| *number > 0);
+    let mut flaws: Vec<String> =
+        packets.map(|(number, what)| format!("{} {what}", count(*number, "packet"))).collect();
+    for (number, what) in [
+        (quality.midstream, "begun before the capture"),
+        (quality.one_sided, "of which one direction was recorded"),
+        (quality.gapped, "with bytes missing"),
+    ] {
+        if number > 0 {
+            flaws.push(format!("{} {what}", count(number, "connection")));
+        }
+    }
+    if quality.fragments > 0 {
+        flaws.push(format!("{} IP fragments", grouped(quality.fragments)));
+    }
+    flaws
 }
 
 /// `at the server (its own checksums are not filled in)`.

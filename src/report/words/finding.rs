@@ -61,7 +61,7 @@ pub(in crate::report) fn who(analysis: &Analysis, finding: &Finding) -> Option<S
 }
 
 /// The first clients and what they look like; `None` when it is about none.
-pub(in crate::report) fn clients(finding: &Finding) -> Option<String> {
+fn clients(finding: &Finding) -> Option<String> {
     let clients = &finding.client;
     if clients.ips.is_empty() {
         return None;

@@ -5,16 +5,17 @@ mod connection;
 mod finding;
 mod quantity;
 mod server;
+mod steps;
 mod summary;
 mod times;
 
-pub(super) use capture::{taken, was_taken};
+pub(super) use capture::{flaws, taken, was_taken};
 pub(super) use connection::{ended, phase};
 pub(super) use finding::{
-    affected, cause, clients, confidence, fits, more_like_it, names, same_remedy, short_names, span, symbol,
-    who,
+    affected, cause, confidence, fits, more_like_it, names, same_remedy, short_names, span, symbol, who,
 };
 pub(super) use quantity::{count, grouped, stretch};
-pub(super) use server::{by_need, certificate, day, flood, logged_in, most_seen, product, what};
+pub(super) use server::{accepted, by_need, certificate, day, flood, logged_in, what};
+pub(super) use steps::{Ladder, Sender, Standing, Step as LadderStep};
 pub(super) use summary::{Outcome, health_checks, input, left_out, logins, outcome, read, seen, verdict};
 pub(super) use times::Times;

@@ -21,7 +21,7 @@ pub(super) fn named(analysis: &Analysis, endpoint: Endpoint) -> String {
 }
 
 /// `SQL Server 2017 (14.0.3456)`, from the build in the PRELOGIN answer.
-pub(in crate::report) fn product(server: &ServerFacts) -> Option<String> {
+fn product(server: &ServerFacts) -> Option<String> {
     let (build, _) = server.build.as_ref()?;
     Some(match product_name(*build) {
         Some(product) => format!("{product} ({build})"),
@@ -64,10 +64,18 @@ pub(in crate::report) fn flood(server: &ServerFacts) -> Option<String> {
     ))
 }
 
+/// Versions, suites and groups that it was seen to accept, the most frequent of each.
+pub(in crate::report) fn accepted(server: &ServerFacts) -> Vec<String> {
+    let accepts = &server.accepts;
+    let mut seen = most_seen(accepts.versions.iter());
+    let suites = most_seen(accepts.suites.iter());
+    seen.extend(suites.into_iter().map(|suite| suite.trim_start_matches("TLS_").to_owned()));
+    seen.extend(most_seen(accepts.groups.iter()));
+    seen
+}
+
 /// The most frequent of what was seen, then the first seen.
-pub(in crate::report) fn most_seen<'a, K: std::fmt::Display + 'a>(
-    seen: impl Iterator<Item = (&'a K, &'a Seen)>,
-) -> Vec<String> {
+fn most_seen<'a, K: std::fmt::Display + 'a>(seen: impl Iterator<Item = (&'a K, &'a Seen)>) -> Vec<String> {
     let mut all: Vec<(&K, &Seen)> = seen.collect();
     all.sort_by_key(|(_, seen)| (Reverse(seen.count), seen.first));
     let more = all.len().saturating_sub(NAMES);
