@@ -2,6 +2,8 @@
 
 mod document;
 pub mod events;
+#[cfg(test)]
+mod hostile;
 pub mod html;
 pub mod json;
 pub mod markdown;

@@ -170,10 +170,14 @@ struct Drawing<'a> {
 
 impl Drawing<'_> {
     fn ends(&mut self, connection: &ConnectionFacts, height: u32) {
-        self.label(CLIENT - 60, "start", "end-name", &format!("client {}", connection.client), 16);
-        self.label(WIDTH - LEFT, "end", "end-name", &format!("server {}", connection.server), 16);
+        let [client, server] =
+            [format!("client {}", connection.client), format!("server {}", connection.server)];
+        // Two long IPv6 addresses do not fit beside each other.
+        let below = if client.len() + server.len() > LETTERS { LINE } else { 0 };
+        self.label(LEFT, "start", "end-name", &client, 14);
+        self.label(WIDTH - LEFT, "end", "end-name", &server, 14 + below);
         for x in [CLIENT, SERVER] {
-            self.line("lifeline", (x, 24), (x, height));
+            self.line("lifeline", (x, HEAD - 4), (x, height));
         }
     }
 

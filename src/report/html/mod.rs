@@ -124,9 +124,9 @@ fn overview(html: &mut Html, report: &Report<'_>, told: &[&Finding], more: u64) 
                     html.words("a", &[("href", &target)], &format!("{} {}", finding.code, finding.title));
                 });
                 html.element("td", &[], |html| badge(html, finding.severity));
-                html.words("td", &[], &words::affected(finding));
-                html.words("td", &[], &finding.server.map(|server| server.to_string()).unwrap_or_default());
-                html.words("td", &[], &words::span(finding, &report.times));
+                table::cell(html, &words::affected(finding));
+                table::cell(html, &finding.server.map(|server| server.to_string()).unwrap_or_default());
+                table::cell(html, &words::span(finding, &report.times));
             });
         }
     });

@@ -68,12 +68,7 @@ fn seen(server: &ServerFacts, times: &Times) -> Vec<(&'static str, String)> {
     ] {
         rows.extend(list.map(|list| (name, list)));
     }
-    rows.extend(
-        refuses
-            .hellos
-            .as_ref()
-            .map(|seen| ("refused", format!("{} ClientHello{}", of(seen, times), plural(seen.count)))),
-    );
+    rows.extend(refuses.hellos.as_ref().map(|seen| ("closed after ClientHello", of(seen, times))));
     let probes: u64 = server.probes.values().sum();
     if probes > 0 {
         let text = format!(
@@ -94,11 +89,7 @@ fn listed<K: Display>(seen: &BTreeMap<K, Seen>, times: &Times) -> Option<String>
 }
 
 fn of(seen: &Seen, times: &Times) -> String {
-    format!("{} ×, first {}", words::grouped(seen.count), times.frame(seen.first.at))
-}
-
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
+    format!("{}, first {}", words::times(seen.count), times.frame(seen.first.at))
 }
 
 /// What it had to bear over the whole capture, in a sentence.

@@ -1,6 +1,6 @@
 //! Tables that a reader without eyes can walk, and that do not widen a narrow window.
 
-use super::writer::Html;
+use super::writer::{Attribute, Html};
 
 /// A table with its caption and the names of its columns; `rows` writes its rows.
 pub(super) fn table(html: &mut Html, caption: &str, columns: &[&str], rows: impl FnOnce(&mut Html)) {
@@ -49,8 +49,18 @@ pub(super) fn scrolling(html: &mut Html, name: &str, inside: impl FnOnce(&mut Ht
 pub(super) fn row(html: &mut Html, name: &str, cells: &[String]) {
     html.element("tr", &[], |html| {
         html.words("th", &[("scope", "row")], name);
-        for cell in cells {
-            html.words("td", &[], cell);
+        for text in cells {
+            cell(html, text);
         }
     });
+}
+
+/// Letters of a word that is not broken: a time, an IPv4 address with its port.
+const SHORT: usize = 24;
+
+/// A cell. A time or an address in it stays on one line.
+pub(super) fn cell(html: &mut Html, text: &str) {
+    let short = !text.contains(' ') && text.chars().count() <= SHORT;
+    let attributes: &[Attribute<'_>] = if short { &[("class", "short")] } else { &[] };
+    html.words("td", attributes, text);
 }

@@ -85,7 +85,7 @@ fn describe(markdown: &mut Markdown, report: &Report<'_>, finding: &Finding) {
     considered(markdown, report, finding);
     remedy(markdown, report, finding);
     if !finding.display_filter.is_empty() {
-        markdown.labelled("Wireshark filter", "");
+        markdown.above("Wireshark filter");
         markdown.block(0, &finding.display_filter);
     }
 }
@@ -118,7 +118,7 @@ fn evidence(markdown: &mut Markdown, report: &Report<'_>, finding: &Finding) {
         .collect();
     markdown.table(&["frame", "time", "from", "what it shows"], &rows);
     if !finding.story.is_empty() && finding.severity == Severity::Error {
-        markdown.labelled("Story", &finding.story);
+        markdown.labelled_code("Story", &finding.story);
     }
 }
 
@@ -159,8 +159,7 @@ fn list(markdown: &mut Markdown, label: &'static str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
-    markdown.labelled(label, "");
-    markdown.gap();
+    markdown.above(label);
     for line in lines {
         markdown.bullet(line);
     }
@@ -174,8 +173,7 @@ fn remedy(markdown: &mut Markdown, report: &Report<'_>, finding: &Finding) {
         markdown.labelled("What to do", &format!("as for {} of this server, above", same.code));
         return;
     }
-    markdown.labelled("What to do", "");
-    markdown.gap();
+    markdown.above("What to do");
     for (index, step) in finding.remedy.iter().enumerate() {
         markdown.numbered(index + 1, &step.text);
         if let Some(command) = &step.command {

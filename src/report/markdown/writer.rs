@@ -36,12 +36,32 @@ impl Markdown {
 
     /// A paragraph with its label.
     pub(super) fn labelled(&mut self, label: &'static str, text: &str) {
+        self.label(label);
+        self.text.push(' ');
+        self.flow(text);
+        self.text.push('\n');
+    }
+
+    /// A label of what stands below it.
+    pub(super) fn above(&mut self, label: &'static str) {
+        self.label(label);
+        self.text.push('\n');
+        self.gap();
+    }
+
+    /// A label and something that stands in code as a whole.
+    pub(super) fn labelled_code(&mut self, label: &'static str, text: &str) {
+        self.label(label);
+        self.text.push(' ');
+        self.code(&one_line(text));
+        self.text.push('\n');
+    }
+
+    fn label(&mut self, label: &'static str) {
         self.gap();
         self.text.push_str("**");
         self.text.push_str(label);
-        self.text.push_str(":** ");
-        self.flow(text);
-        self.text.push('\n');
+        self.text.push_str(":**");
     }
 
     /// A line of a list.

@@ -14,7 +14,7 @@ pub(super) use connection::{ended, phase};
 pub(super) use finding::{
     affected, cause, confidence, fits, more_like_it, names, same_remedy, short_names, span, symbol, who,
 };
-pub(super) use quantity::{count, grouped, stretch};
+pub(super) use quantity::{count, grouped, stretch, times};
 pub(super) use server::{accepted, by_need, certificate, day, flood, logged_in, what};
 pub(super) use steps::{Ladder, Sender, Standing, Step as LadderStep};
 pub(super) use summary::{Outcome, health_checks, input, left_out, logins, outcome, read, seen, verdict};

@@ -19,6 +19,17 @@ pub(in crate::report) enum Sender {
     Network(Side),
 }
 
+impl Sender {
+    /// In whose name, as evidence has it.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::End(Side::Client) | Self::InTheNameOf(Side::Client) => Some("client"),
+            Self::End(Side::Server) | Self::InTheNameOf(Side::Server) => Some("server"),
+            Self::Network(_) => None,
+        }
+    }
+}
+
 /// What a step is to the finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::report) enum Standing {
@@ -172,9 +183,10 @@ fn joined(mut said: Vec<Said>) -> Vec<Step> {
     steps
 }
 
-/// Adds what the finding says of a packet.
+/// Adds what the finding says of a packet. What it says of no end is about more than this packet.
 fn explain(steps: &mut [Step], line: &Evidence) {
-    let Some(step) = steps.iter_mut().find(|step| step.moment.at == line.moment.at) else { return };
+    let same = |step: &&mut Step| step.moment.at == line.moment.at && step.sender.name() == Some(line.who);
+    let Some(step) = steps.iter_mut().find(same) else { return };
     step.standing = Standing::Evidence;
     let text = match step.names.as_slice() {
         // The name stands above it already.
