@@ -27,8 +27,9 @@ pub(super) fn compared(
     connection: &ConnectionFacts,
 ) {
     if let Some(compared) = &finding.compared {
-        let heading = "Offered and allowed";
-        html.words("h3", &[], heading);
+        html.words("h3", &[], "Offered and allowed");
+        let what = "What the client offers, and what the policies that were given allow.";
+        html.words("p", &[("class", "dim")], what);
         both(html, "allowed", &compared.offered, &compared.allowed, &compared.common);
         return;
     }
@@ -52,6 +53,9 @@ pub(super) fn compared(
         suites: common(offered.suites.as_deref(), taken.suites.as_deref()),
     };
     html.words("h3", &[], "Offered and seen accepted");
+    let what =
+        "What the client offers, and what this server was seen to accept from others: it may accept more.";
+    html.words("p", &[("class", "dim")], what);
     both(html, "seen accepted", &offered, &taken, &common);
 }
 

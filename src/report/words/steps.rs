@@ -21,11 +21,11 @@ pub(in crate::report) enum Sender {
 
 impl Sender {
     /// In whose name, as evidence has it.
-    fn name(self) -> Option<&'static str> {
+    fn name(self) -> &'static str {
         match self {
-            Self::End(Side::Client) | Self::InTheNameOf(Side::Client) => Some("client"),
-            Self::End(Side::Server) | Self::InTheNameOf(Side::Server) => Some("server"),
-            Self::Network(_) => None,
+            Self::End(Side::Client) | Self::InTheNameOf(Side::Client) => "client",
+            Self::End(Side::Server) | Self::InTheNameOf(Side::Server) => "server",
+            Self::Network(_) => "",
         }
     }
 }
@@ -183,9 +183,9 @@ fn joined(mut said: Vec<Said>) -> Vec<Step> {
     steps
 }
 
-/// Adds what the finding says of a packet. What it says of no end is about more than this packet.
+/// Adds what the finding says of a packet. What it says of no end is of a router, or of more than this packet.
 fn explain(steps: &mut [Step], line: &Evidence) {
-    let same = |step: &&mut Step| step.moment.at == line.moment.at && step.sender.name() == Some(line.who);
+    let same = |step: &&mut Step| step.moment.at == line.moment.at && step.sender.name() == line.who;
     let Some(step) = steps.iter_mut().find(same) else { return };
     step.standing = Standing::Evidence;
     let text = match step.names.as_slice() {
@@ -240,5 +240,48 @@ fn owing(what: Owing) -> &'static str {
         Owing::Login => "the login",
         Owing::LoginResponse => "the answer to the login",
         Owing::Response => "the answer to a request",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Time;
+
+    fn moment(frame: u64) -> Moment {
+        Moment { time: Time(i64::try_from(frame).unwrap()), at: At::new(0, frame) }
+    }
+
+    fn steps() -> Vec<Step> {
+        let (client, server) = (Sender::End(Side::Client), Sender::End(Side::Server));
+        joined(vec![
+            (moment(9), Sender::Network(Side::Client), "ICMP".to_owned()),
+            (moment(3), server, "ServerHello".to_owned()),
+            (moment(1), client, "SYN".to_owned()),
+            (moment(3), server, "Certificate".to_owned()),
+            (moment(3), server, "Certificate".to_owned()),
+        ])
+    }
+
+    fn names(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(|step| step.names.join("+")).collect()
+    }
+
+    #[test]
+    fn what_one_packet_holds_is_one_step_in_order_of_time() {
+        assert_eq!(names(&steps()), ["SYN", "ServerHello+Certificate", "ICMP"]);
+    }
+
+    #[test]
+    fn evidence_explains_the_packet_of_its_sender() {
+        let mut steps = steps();
+        explain(&mut steps, &Evidence::new(moment(1), "client", "SYN: the third"));
+        explain(&mut steps, &Evidence::new(moment(1), "", "3 SYNs in this second"));
+        explain(&mut steps, &Evidence::new(moment(9), "", "ICMP host unreachable"));
+        explain(&mut steps, &Evidence::new(moment(4), "server", "of another connection"));
+        let details: Vec<String> = steps.iter().map(|step| step.details.join("+")).collect();
+        assert_eq!(details, ["the third", "", "host unreachable"]);
+        let standing = steps.iter().map(|step| step.standing).collect::<Vec<_>>();
+        assert_eq!(standing, [Standing::Evidence, Standing::Plain, Standing::Evidence]);
     }
 }
