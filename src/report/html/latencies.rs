@@ -94,10 +94,7 @@ impl Scale {
     fn marks(&self) -> Vec<(i64, String)> {
         let power = |exponent| 10_i64.checked_pow(exponent).unwrap_or(i64::MAX);
         let label = |nanoseconds: i64| duration(nanoseconds).replace(".0 ", " ");
-        (self.low..=self.high)
-            .map(|exponent| power(exponent))
-            .map(|time| (self.y(time), label(time)))
-            .collect()
+        (self.low..=self.high).map(power).map(|time| (self.y(time), label(time))).collect()
     }
 }
 
