@@ -1,6 +1,6 @@
 //! The report as one HTML file: it needs no network, no script and no other file, on screen and on paper.
 //!
-//! Its words are those of the text report. What came off the wire reaches it only through [`writer::Html`].
+//! Its words are those of the text report. What came off the wire reaches it only through one writer that escapes it.
 
 mod capture;
 mod chart;
