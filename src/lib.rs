@@ -25,7 +25,7 @@
 //!
 //! **[`analysis`]** drives the line and asks the rules when the capture has been read to its end: what a later login
 //! shows of a server explains an earlier one. A [`Watch`](analysis::Watch) asks them as soon as a connection ends or stalls, and puts right what it
-//! said when it knows more. **[`report`]** writes the result as text or JSON.
+//! said when it knows more. **[`report`]** writes the result as text, JSON, HTML or Markdown.
 //!
 //! **[`live`]** stands beside the line: what a watch of a network card keeps and tells. It holds the latest packets in
 //! memory and writes those that prove a finding to a capture of their own, the only files that this library writes.

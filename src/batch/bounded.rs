@@ -40,7 +40,8 @@ mod tests {
     #[test]
     fn what_expands_without_bound_ends_in_an_error() {
         for (stored, most) in [(0, FREE), (1000, FREE), (2 << 20, RATIO * (2 << 20))] {
-            let read = |len: u64| io::copy(&mut Bounded::new(io::repeat(0).take(len), stored), &mut io::sink());
+            let read =
+                |len: u64| io::copy(&mut Bounded::new(io::repeat(0).take(len), stored), &mut io::sink());
             assert_eq!(read(most).ok(), Some(most));
             let error = read(most + 1).unwrap_err().to_string();
             assert!(error.contains("decompression bomb"), "{error}");

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use tdscope::analysis::{Analysis, Analyzer, Progress};
 use tdscope::capture::{Chain, Input, open};
-use tdscope::report::{json, text};
+use tdscope::report::{html, json, markdown, text};
 use tdscope::rules::Severity;
 
 use super::arguments::{AnalyzeOptions, Format};
@@ -78,6 +78,8 @@ fn report(
     let least = Severity::from(options.min_severity);
     match options.format {
         Format::Json => json::write(analysis, least, out),
+        Format::Html => html::write(analysis, &document(options, least), out),
+        Format::Markdown => markdown::write(analysis, &document(options, least), out),
         Format::Text => {
             let file = options.output.is_some();
             let style = text::Style {
@@ -87,6 +89,10 @@ fn report(
             text::write(analysis, &style, out)
         }
     }
+}
+
+fn document(options: &AnalyzeOptions, least: Severity) -> html::Style {
+    html::Style { zone: options.manner.zone(), least, ..html::Style::default() }
 }
 
 fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {

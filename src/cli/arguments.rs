@@ -119,6 +119,10 @@ pub(crate) enum Format {
     Text,
     /// For programs: schema tdscope/1 (`tdscope schema`).
     Json,
+    /// For people with a browser: one file that needs no other.
+    Html,
+    /// For tickets.
+    Markdown,
 }
 
 /// Least severity to show.

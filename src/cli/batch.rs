@@ -10,15 +10,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sha2::{Digest, Sha256};
 use tdscope::analysis::{Analysis, Settings};
 use tdscope::batch::{Batch, CaptureSummary, Found, Inventory, Job, State, Triage, Watcher, chained};
-use tdscope::report::{batch, one_line, text};
+use tdscope::report::{batch, html, markdown, one_line, text};
 use tdscope::rules::Severity;
 
 use super::arguments::Least;
 use super::scope::{Manner, Memory, Scope};
 use super::{FAILED, UNREADABLE, complain};
 
+/// Failing connections of a capture that are at hand for its page.
+const SHOWN: usize = 500;
 /// Bytes of a list of files, at most.
 const LIST: u64 = 64 << 20;
 
@@ -56,6 +59,10 @@ pub(crate) struct BatchOptions {
     /// same options and version): a run that was stopped goes on.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+
+    /// Write to this folder a page for each capture that was read, and an index of them: index.html.
+    #[arg(long, value_name = "FOLDER")]
+    reports: Option<PathBuf>,
 
     /// List captures in which nothing failed, too.
     #[arg(long)]
@@ -101,6 +108,10 @@ enum Form {
     Ndjson,
     /// A row for each finding of each capture.
     Csv,
+    /// For a ticket.
+    Markdown,
+    /// A page for a browser.
+    Html,
 }
 
 /// What a case is.
@@ -134,8 +145,8 @@ pub(crate) fn run(options: &BatchOptions) -> io::Result<ExitCode> {
 fn prepared(options: &BatchOptions) -> Result<(Settings, Inventory), String> {
     let mut settings = options.scope.settings()?;
     options.memory.apply(&mut settings);
-    // What is kept of a capture is its findings.
-    settings.max_connections = 0;
+    // What is kept of a capture is its findings, and of connections what a page shows.
+    settings.max_connections = if options.reports.is_some() { SHOWN } else { 0 };
     settings.healthy_exemplars = 0;
     let mut paths = options.paths.clone();
     if let Some(list) = &options.files_from {
@@ -167,19 +178,61 @@ fn triage(options: &BatchOptions, settings: &Settings, inventory: Inventory) -> 
     let (mut known, mut fresh) = (Vec::new(), Vec::new());
     for job in jobs {
         match state.as_ref().and_then(|state| state.found(&job)) {
-            Some(found) => known.push(found),
+            // A page that is missing is written.
+            Some(found)
+                if options
+                    .reports
+                    .as_deref()
+                    .is_none_or(|folder| found.unreadable || folder.join(page_of(&found)).exists()) =>
+            {
+                known.push(found);
+            }
+            Some(_) => fresh.push(job),
             None => fresh.push(job),
         }
     }
     let batch = Batch { settings: settings.clone(), workers: options.jobs, memory: options.max_memory << 20 };
-    let desk = Desk::new(&fresh, known.len(), state.as_ref(), options.quiet);
+    if let Some(folder) = &options.reports {
+        fs::create_dir_all(folder)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))?;
+    }
+    let pages = options.reports.as_deref().map(|folder| (folder, options.document()));
+    let desk = Desk { pages, ..Desk::new(&fresh, known.len(), state.as_ref(), options.quiet) };
     let mut found = batch.run(&fresh, &desk);
     desk.bar.finish_and_clear();
     found.append(&mut known);
     let problems = inventory.problems.into_iter().map(|problem| (problem.name, problem.why)).collect();
     let triage = Triage::of(found, problems, inventory.others);
+    index(options, &triage)?;
     write(options, &triage)?;
     Ok(exit_code(options, &triage))
+}
+
+/// Writes the pages that link to those of the captures, in every order.
+fn index(options: &BatchOptions, triage: &Triage) -> io::Result<()> {
+    let Some(folder) = &options.reports else { return Ok(()) };
+    let link = |capture: &CaptureSummary| {
+        let file = page_of(capture);
+        folder.join(&file).exists().then_some(file)
+    };
+    for (order, _, file) in html::Order::ALL {
+        let path = folder.join(file);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let mut out = BufWriter::new(File::create(&path).map_err(named)?);
+        html::triage(triage, &options.document(), Some(order), &link, &mut out).map_err(named)?;
+        out.flush().map_err(named)?;
+    }
+    Ok(())
+}
+
+/// The file of a capture's page: letters of its name that every file system takes, and a digest of all of it.
+fn page_of(capture: &CaptureSummary) -> String {
+    let last = capture.name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
+    let letters: String = last.chars().take(60).map(plain).collect();
+    let digest = Sha256::digest(capture.files.join("\n").as_bytes());
+    let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{letters}-{digest}.html")
 }
 
 fn members(parts: Vec<Found>) -> Vec<tdscope::batch::Member> {
@@ -197,6 +250,11 @@ fn exit_code(options: &BatchOptions, triage: &Triage) -> ExitCode {
 }
 
 impl BatchOptions {
+    /// How a page looks.
+    fn document(&self) -> html::Style {
+        html::Style { title: None, zone: self.manner.zone(), least: Severity::from(self.min_severity) }
+    }
+
     fn case_of(&self, first: &Found) -> String {
         let member = &first.member;
         let folder = match &member.entry {
@@ -240,6 +298,8 @@ fn report(options: &BatchOptions, triage: &Triage, terminal: bool, out: &mut dyn
         Form::Json => batch::json(triage, out),
         Form::Ndjson => batch::lines(triage, out),
         Form::Csv => batch::csv(triage, out),
+        Form::Markdown => markdown::triage(triage, &options.document(), out),
+        Form::Html => html::triage(triage, &options.document(), None, &|_| None, out),
         Form::Text => {
             let least = Severity::from(options.min_severity);
             let style = options.manner.style(terminal, options.output.is_some(), least);
@@ -267,6 +327,8 @@ fn is_capture(output: &Path, inventory: &Inventory) -> bool {
 struct Desk<'a> {
     jobs: &'a [Job],
     state: Option<&'a State>,
+    /// Where the pages of captures are written, and how they look.
+    pages: Option<(&'a Path, html::Style)>,
     bar: ProgressBar,
     /// Lines instead of a bar.
     lines: bool,
@@ -299,6 +361,7 @@ impl<'a> Desk<'a> {
         };
         let lines = !terminal && !quiet;
         Self {
+            pages: None,
             jobs,
             state,
             bar,
@@ -328,7 +391,17 @@ impl Watcher for Desk<'_> {
         self.bar.inc(bytes);
     }
 
-    fn done(&self, index: usize, summary: &CaptureSummary, _analysis: Option<&Analysis>) {
+    fn done(&self, index: usize, summary: &CaptureSummary, analysis: Option<&Analysis>) {
+        if let (Some((folder, style)), Some(analysis), false) = (&self.pages, analysis, summary.unreadable) {
+            let path = folder.join(page_of(summary));
+            let written = File::create(&path).and_then(|file| {
+                let mut out = BufWriter::new(file);
+                html::write(analysis, style, &mut out).and_then(|()| out.flush())
+            });
+            if let Err(error) = written {
+                complain(&format!("tdscope: {}: {error}", path.display()));
+            }
+        }
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let worst = self.worst(summary);
         let all = self.jobs.len();

@@ -107,10 +107,15 @@ impl Manner {
         Style {
             color: !file && found.color,
             ascii: self.ascii || found.ascii,
-            zone: if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC },
+            zone: self.zone(),
             least,
             ..found
         }
+    }
+
+    /// Zone of the times.
+    pub(crate) fn zone(&self) -> jiff::tz::TimeZone {
+        if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC }
     }
 }
 

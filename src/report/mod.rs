@@ -1,10 +1,16 @@
 //! One exporter a format, each a pure function of an [`Analysis`](crate::analysis::Analysis) or a [`Triage`](crate::batch::Triage).
 
 pub mod batch;
+mod document;
 pub mod events;
+#[cfg(test)]
+mod hostile;
+pub mod html;
 pub mod json;
+pub mod markdown;
 pub mod rules;
 mod sanitize;
 pub mod text;
+mod words;
 
 pub use sanitize::one_line;

@@ -52,6 +52,7 @@ pub use finding::{
 pub use lookup::{UnknownRule, find, nearest};
 pub(crate) use losses::{tell_losses, weigh_losses};
 pub use page::{Explanation, HEADINGS};
+pub(crate) use phrase::duration;
 pub(crate) use provenance::weigh as weigh_reset;
 pub(crate) use registry::declare_rule;
 pub use registry::{CaptureCase, Case, Check, Note, Rank, Rule, Ruling, ServerCase};

@@ -45,7 +45,7 @@ pub(super) const fn who(side: Side) -> &'static str {
 }
 
 /// A duration in words that fit its size: `0.9 ms`, `15.0 s`, `3 min 20 s`.
-pub(super) fn duration(nanoseconds: i64) -> String {
+pub(crate) fn duration(nanoseconds: i64) -> String {
     let ns = nanoseconds.max(0);
     match ns {
         0..1_000_000 => format!("{} µs", ns / 1_000),

@@ -6,7 +6,6 @@ mod connections;
 mod finding;
 mod news;
 mod page;
-mod quantity;
 mod rule;
 mod summary;
 

@@ -1,10 +1,10 @@
 //! What a watch says while it goes on: a few lines for each piece of news.
 
 use super::Style;
-use super::finding::confidence;
 use super::page::{INDENT, Page, Paint};
 use crate::analysis::News;
 use crate::facts::{Endpoint, Time};
+use crate::report::words::confidence;
 use crate::rules::{Finding, Ruling, Severity};
 
 /// One piece of news. `again` when the same cause was told of another connection to the same server before: then the
@@ -40,7 +40,7 @@ pub fn news(news: &News<'_>, again: bool, kept: Option<&str>, style: &Style) -> 
             let text =
                 format!("not {} after all: it went on, or what was learnt since explains it", named(was));
             let pieces = [
-                (page.second(of.start), Paint::Plain),
+                (page.times.second(of.start), Paint::Plain),
                 (text, Paint::Plain),
                 (ends(of.client, of.server), Paint::Plain),
             ];
@@ -72,7 +72,7 @@ pub fn untold(causes: &[(&'static str, u64)], style: &Style) -> String {
 #[must_use]
 pub fn remark(time: Time, text: &str, style: &Style) -> String {
     let mut page = Page::bare(style);
-    let pieces = [(page.second(time), Paint::Plain), (text.to_owned(), Paint::Plain)];
+    let pieces = [(page.times.second(time), Paint::Plain), (text.to_owned(), Paint::Plain)];
     page.headline("·", Paint::Dim, &pieces);
     page.into_text()
 }
@@ -91,7 +91,7 @@ fn headline(
         Severity::Info => "·",
     };
     let mut pieces = vec![
-        (page.second(time), Paint::Plain),
+        (page.times.second(time), Paint::Plain),
         (finding.code.to_owned(), paint),
         (finding.title.to_owned(), Paint::Bold),
     ];
@@ -112,8 +112,8 @@ fn words(page: &mut Page<'_>, finding: &Finding) {
     for line in &finding.evidence {
         let text = format!(
             "{} {} {:<6} {}",
-            page.frame(line.moment.at),
-            page.clock(line.moment),
+            page.times.frame(line.moment.at),
+            page.times.clock(line.moment),
             line.who,
             line.text
         );

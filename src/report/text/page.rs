@@ -1,12 +1,11 @@
 //! Lines of a given width: labels in a column of their own, text wrapped beside it.
 
 use colored::{ColoredString, Colorize};
-use jiff::Timestamp;
 
 use super::Style;
 use crate::analysis::Analysis;
-use crate::facts::{At, Moment, Time};
 use crate::report::sanitize::one_line;
+use crate::report::words::Times;
 use crate::rules::Severity;
 
 /// Columns when the text does not go to a terminal.
@@ -47,25 +46,13 @@ pub(super) struct Page<'a> {
     pub(super) style: &'a Style,
     text: String,
     width: usize,
-    /// Several files: a frame number needs its file.
-    several: bool,
-    /// The capture spans more than a day: a time needs its date.
-    dated: bool,
+    pub(super) times: Times,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(style: &'a Style, analysis: &Analysis) -> Self {
         let width = style.width.map_or(UNKNOWN_WIDTH, |width| width.clamp(LEAST_WIDTH, MOST_WIDTH));
-        let first = analysis.captures.iter().filter_map(|capture| capture.first).min();
-        let last = analysis.captures.iter().filter_map(|capture| capture.last).max();
-        let day = |time: Option<Time>| time.map(|time| time.timestamp().to_zoned(style.zone.clone()).date());
-        Self {
-            style,
-            text: String::new(),
-            width,
-            several: analysis.captures.len() > 1,
-            dated: day(first) != day(last),
-        }
+        Self { style, text: String::new(), width, times: Times::new(analysis, &style.zone) }
     }
 
     /// A page about no capture in particular.
@@ -174,30 +161,6 @@ impl<'a> Page<'a> {
         }
         let narrow = self.width < 70;
         self.wrapped(begins, if narrow { INDENT } else { begins }, last, Paint::Plain);
-    }
-
-    /// `#1204`, with the file's number when there are several.
-    pub(super) fn frame(&self, at: At) -> String {
-        if self.several { format!("[{}]#{}", at.file() + 1, at.frame()) } else { format!("#{}", at.frame()) }
-    }
-
-    /// `02:14:07.120`, with the date when the capture spans several days.
-    pub(super) fn clock(&self, moment: Moment) -> String {
-        let zoned = moment.time.timestamp().to_zoned(self.style.zone.clone());
-        zoned.strftime(if self.dated { "%m-%d %H:%M:%S%.3f" } else { "%H:%M:%S%.3f" }).to_string()
-    }
-
-    /// `02:14:07`, with the date when the capture spans several days.
-    pub(super) fn second(&self, time: Time) -> String {
-        let zoned = time.timestamp().to_zoned(self.style.zone.clone());
-        zoned.strftime(if self.dated { "%m-%d %H:%M:%S" } else { "%H:%M:%S" }).to_string()
-    }
-
-    /// `2026-03-01 02:14:07 UTC`, or with the zone's offset.
-    pub(super) fn date(&self, time: Timestamp) -> String {
-        let zoned = time.to_zoned(self.style.zone.clone());
-        let zone = if self.style.zone == jiff::tz::TimeZone::UTC { "UTC" } else { "%:z" };
-        zoned.strftime(&format!("%Y-%m-%d %H:%M:%S {zone}")).to_string()
     }
 
     /// A line of words that begins where the cursor stands, at `column`, and goes on at `indent`.

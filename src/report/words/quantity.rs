@@ -1,7 +1,7 @@
 //! Numbers with units, as people read them.
 
 /// `41,208`.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::report) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -14,13 +14,18 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// `1 login`, `12 logins`.
-pub(super) fn count(number: u64, one: &str) -> String {
+pub(in crate::report) fn count(number: u64, one: &str) -> String {
     let many = if number == 1 { "" } else { "s" };
     format!("{} {one}{many}", grouped(number))
 }
 
+/// `once`, `12 times`.
+pub(in crate::report) fn times(number: u64) -> String {
+    if number == 1 { "once".to_owned() } else { count(number, "time") }
+}
+
 /// A stretch of capture time in nanoseconds: `90 ms`, `3 s`, `8 min 12 s`, `2 h 5 min`, `3 d 4 h`.
-pub(super) fn stretch(nanoseconds: i64) -> String {
+pub(in crate::report) fn stretch(nanoseconds: i64) -> String {
     let milliseconds = nanoseconds.max(0) / 1_000_000;
     let seconds = milliseconds / 1000;
     match seconds {
@@ -41,6 +46,7 @@ mod tests {
         let texts = [0, 999, 1_000, 41_208, 1_234_567].map(grouped);
         assert_eq!(texts, ["0", "999", "1,000", "41,208", "1,234,567"]);
         assert_eq!([count(1, "login"), count(2, "login")], ["1 login", "2 logins"]);
+        assert_eq!([times(1), times(1_200)], ["once", "1,200 times"]);
     }
 
     #[test]
