@@ -25,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("rules", &["facts", "reference", "tds", "tls"]),
     ("analysis", &["capture", "decode", "stream", "session", "tds", "tls", "facts", "reference", "rules"]),
     ("report", &["analysis", "facts", "reference", "rules", "tls"]),
+    ("extract", &["capture", "decode", "tds", "tls", "facts", "rules", "analysis", "report"]),
     ("live", &["capture", "decode", "facts", "rules", "analysis", "report"]),
 ];
 

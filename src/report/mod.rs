@@ -2,8 +2,10 @@
 
 pub mod events;
 pub mod json;
+mod redact;
 pub mod rules;
 mod sanitize;
 pub mod text;
 
+pub use redact::Redactor;
 pub(crate) use sanitize::one_line;
