@@ -28,7 +28,8 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
         }
     };
     let inputs = options.inputs();
-    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, &options.scope, &inputs)) {
+    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, &options.scope, &inputs))
+    {
         complain(&format!(
             "tdscope: {}: is one of the files read; name another for the report",
             output.display()
@@ -118,7 +119,5 @@ pub(super) fn is_input(output: &Path, scope: &Scope, inputs: &[Input]) -> bool {
         Input::Path(path) => Some(path.as_path()),
         Input::Stdin => None,
     });
-    captures
-        .chain(scope.policy_files())
-        .any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
+    captures.chain(scope.policy_files()).any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
 }

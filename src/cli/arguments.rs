@@ -190,7 +190,9 @@ fn bound(option: &str, text: Option<&str>, local: bool) -> Result<Option<TimeBou
     let zone = if local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
     text.map(|text| {
         time_bound(text.trim(), &zone).ok_or_else(|| {
-            format!("{option} '{text}': expected 02:14, 02:14:07, \"2026-03-01 02:14\" or 2026-03-01T02:14:07Z")
+            format!(
+                "{option} '{text}': expected 02:14, 02:14:07, \"2026-03-01 02:14\" or 2026-03-01T02:14:07Z"
+            )
         })
     })
     .transpose()

@@ -146,14 +146,15 @@ impl ExtractOptions {
         let part = part(&self.output);
         let file = create(&part).map_err(|error| format!("{}: {error}", part.display()))?;
         let mut out = BufWriter::new(file);
-        let outcome = extract(analysis, selection, &mut || Box::new(chain(inputs)), redactor.as_mut(), &mut out)
-            .map_err(|error| named(&error))
-            .and_then(|written| {
-                out.flush().map_err(|error| named(&error))?;
-                drop(out);
-                fs::rename(&part, &self.output).map_err(|error| named(&error))?;
-                Ok(written)
-            });
+        let outcome =
+            extract(analysis, selection, &mut || Box::new(chain(inputs)), redactor.as_mut(), &mut out)
+                .map_err(|error| named(&error))
+                .and_then(|written| {
+                    out.flush().map_err(|error| named(&error))?;
+                    drop(out);
+                    fs::rename(&part, &self.output).map_err(|error| named(&error))?;
+                    Ok(written)
+                });
         if outcome.is_err() {
             // It was renamed, or nothing can be done.
             let _ = fs::remove_file(&part);
@@ -169,12 +170,16 @@ fn chain(inputs: &[Input]) -> Chain {
 /// Packets are looked up in a second reading.
 fn readable_again(input: &Input) -> Result<(), String> {
     match input {
-        Input::Stdin => Err("standard input (-) can be read only once, and extract reads captures again: store it in a \
+        Input::Stdin => {
+            Err("standard input (-) can be read only once, and extract reads captures again: store it in a \
                              file first"
-            .to_owned()),
+                .to_owned())
+        }
         Input::Path(path) if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
             let name = path.display();
-            Err(format!("{name}: is a pipe or device, and extract reads captures again: store it in a file first"))
+            Err(format!(
+                "{name}: is a pipe or device, and extract reads captures again: store it in a file first"
+            ))
         }
         Input::Path(_) => Ok(()),
     }

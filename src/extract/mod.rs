@@ -88,7 +88,9 @@ pub fn extract(
     };
     let mut verdict = told(redactor.as_deref(), selection.verdict());
     if redactor.is_some() {
-        verdict.push_str("\nRedacted: addresses and names are replaced, and what may hold names is blank or cut.");
+        verdict.push_str(
+            "\nRedacted: addresses and names are replaced, and what may hold names is blank or cut.",
+        );
     }
     let mut file = File {
         writer: PcapngWriter::new(out, Some(&verdict))?,
@@ -106,7 +108,9 @@ pub fn extract(
         let name = interface_name(analysis, packet, redactor.as_deref());
         match redactor.as_deref_mut() {
             Some(redactor) => {
-                let Some(shown) = packet::shown(packet, &mut streams, redactor, &mut cards) else { return Ok(()) };
+                let Some(shown) = packet::shown(packet, &mut streams, redactor, &mut cards) else {
+                    return Ok(());
+                };
                 comments.extend(what_is_missing(&shown));
                 file.packet(&Packet { bytes: &shown.bytes, ..*packet }, &name, &comments)
             }
@@ -144,10 +148,7 @@ fn interface_name(analysis: &Analysis, packet: &Packet<'_>, redactor: Option<&Re
 }
 
 /// Shows every packet of a source.
-fn each(
-    source: &mut dyn Source,
-    take: &mut dyn FnMut(&Packet<'_>) -> io::Result<()>,
-) -> Result<(), Error> {
+fn each(source: &mut dyn Source, take: &mut dyn FnMut(&Packet<'_>) -> io::Result<()>) -> Result<(), Error> {
     let mut failed = None;
     loop {
         let more = source.run(STEP, &mut |packet, _| {

@@ -155,7 +155,9 @@ fn options(bytes: &mut [u8]) {
 fn udp(bytes: &mut [u8]) -> Kept {
     const HEADER: usize = 8;
     let request = bytes.get(2..4) == Some(&BROWSER.to_be_bytes()[..]);
-    let Some((_, payload)) = bytes.split_at_mut_checked(HEADER) else { return Kept { bytes: bytes.len(), blank: 0 } };
+    let Some((_, payload)) = bytes.split_at_mut_checked(HEADER) else {
+        return Kept { bytes: bytes.len(), blank: 0 };
+    };
     let kept = match payload {
         [kind, name @ ..] if request && REQUESTS.contains(kind) => {
             let letters = name.strip_suffix(&[0]).map_or(name.len(), <[u8]>::len);
@@ -240,7 +242,8 @@ impl Layout {
                 kind if EXTENSIONS.contains(&kind) => units * 8 + 8,
                 _ => break,
             };
-            fragment |= protocol == FRAGMENT && number(bytes, at + 2).is_some_and(|offset| offset & 0xFFF9 != 0);
+            fragment |=
+                protocol == FRAGMENT && number(bytes, at + 2).is_some_and(|offset| offset & 0xFFF9 != 0);
             protocol = bytes.get(at).copied().unwrap_or(u8::MAX);
             at += length;
         }
@@ -254,12 +257,16 @@ impl Layout {
         let places: [usize; 2] = if self.v4 { [12, 16] } else { [8, 24] };
         for at in places {
             if self.v4 {
-                let Some(place) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) else { continue };
+                let Some(place) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) else {
+                    continue;
+                };
                 if let IpAddr::V4(instead) = redactor.address(IpAddr::from(*place)) {
                     *place = instead.octets();
                 }
             } else {
-                let Some(place) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<16>) else { continue };
+                let Some(place) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<16>) else {
+                    continue;
+                };
                 if let IpAddr::V6(instead) = redactor.address(IpAddr::from(*place)) {
                     *place = instead.octets();
                 }
@@ -277,9 +284,17 @@ impl Layout {
     fn blank_extensions(&self, bytes: &mut [u8]) {
         let (mut kind, mut at) = (bytes.get(6).copied().unwrap_or_default(), self.header);
         while at < self.payload.0 {
-            let Some([next, units]) = bytes.get(at..).and_then(<[u8]>::first_chunk::<2>).copied() else { return };
+            let Some([next, units]) = bytes.get(at..).and_then(<[u8]>::first_chunk::<2>).copied() else {
+                return;
+            };
             let units = usize::from(units);
-            let length = if kind == AUTHENTICATION { units * 4 + 8 } else if kind == FRAGMENT { 8 } else { units * 8 + 8 };
+            let length = if kind == AUTHENTICATION {
+                units * 4 + 8
+            } else if kind == FRAGMENT {
+                8
+            } else {
+                units * 8 + 8
+            };
             if kind != FRAGMENT {
                 let end = (at + length).min(self.payload.0);
                 bytes.get_mut(at + 2..end).unwrap_or_default().fill(0);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::analysis::Analysis;
 use crate::capture::{Packet, Place};
 use crate::decode::{Decoded, decode};
-use crate::facts::{ConnectionFacts, Endpoint, Time};
+use crate::facts::{ConnectionFacts, Endpoint};
 use crate::report::one_line;
 use crate::rules::{Confidence, Finding};
 
@@ -17,6 +17,8 @@ const AROUND: i64 = 30_000_000_000;
 /// Nanoseconds after a connection's last packet in which an ICMP error about it is taken: routers answer at once, and wait
 /// for an ARP answer for some seconds at most.
 const ICMP_AFTER: i64 = 5_000_000_000;
+/// Nanoseconds after a connection's last packet in which another is that one, recorded twice: no port is used again so soon.
+const TWICE: i64 = 10_000_000;
 /// Protocol numbers (IANA).
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -182,7 +184,8 @@ fn connections_of(analysis: &Analysis, finding: &Finding, all: bool) -> Vec<u64>
             let same = |ruling: &crate::rules::Ruling| {
                 ruling.rule.slug == finding.slug && ruling.confidence == finding.confidence
             };
-            judged.verdict.as_ref().is_some_and(same) && finding.server.is_none_or(|server| server == judged.facts.server)
+            judged.verdict.as_ref().is_some_and(same)
+                && finding.server.is_none_or(|server| server == judged.facts.server)
         });
         ids.extend(alike.map(|judged| judged.facts.id));
     }
@@ -234,7 +237,6 @@ fn verdict(finding: Option<&Finding>, connections: &[&ConnectionFacts]) -> Strin
         None => "No cause of failure was found for this connection.".to_owned(),
     };
     for facts in connections.iter().take(NAMED) {
-        let Time(_) = facts.first.time;
         text.push_str(&format!(
             "\nConnection {}: {} to {}, first packet at {}.",
             facts.id, facts.client, facts.server, facts.first.time
@@ -248,13 +250,14 @@ fn verdict(finding: Option<&Finding>, connections: &[&ConnectionFacts]) -> Strin
 
 fn belongs(stretches: &[Stretch], packet: &Packet<'_>) -> bool {
     // Most packets lie outside, and need no closer look.
-    let near = |stretch: &&Stretch| (stretch.from..=stretch.until.saturating_add(ICMP_AFTER)).contains(&packet.time);
+    let near =
+        |stretch: &&Stretch| (stretch.from..=stretch.until.saturating_add(ICMP_AFTER)).contains(&packet.time);
     if !stretches.iter().any(|stretch| near(&stretch)) {
         return false;
     }
     let Some((conversation, icmp)) = Conversation::of(packet) else { return false };
     stretches.iter().filter(near).any(|stretch| {
-        stretch.conversation == conversation && (icmp || packet.time <= stretch.until)
+        stretch.conversation == conversation && (icmp || packet.time <= stretch.until.saturating_add(TWICE))
     })
 }
 

@@ -43,7 +43,9 @@ impl Streams {
             self.known.entry(direction).or_default().push(index);
             self.current.insert(direction, index);
         }
-        let Some(stream) = self.find(direction, segment).and_then(|index| self.streams.get_mut(index)) else { return };
+        let Some(stream) = self.find(direction, segment).and_then(|index| self.streams.get_mut(index)) else {
+            return;
+        };
         let Some(at) = place(stream.base, first_byte(segment)) else { return };
         let before = stream.mask.len();
         let grows = (at + segment.payload.len()).saturating_sub(before);
@@ -75,7 +77,10 @@ impl Streams {
         let known = self.known.get(&direction)?;
         if segment.tcp.flags.has(TcpFlags::SYN) {
             let base = first_byte(segment);
-            let same = known.iter().copied().find(|index| self.streams.get(*index).is_some_and(|stream| stream.base == base));
+            let same = known
+                .iter()
+                .copied()
+                .find(|index| self.streams.get(*index).is_some_and(|stream| stream.base == base));
             if let Some(index) = same {
                 self.current.insert(direction, index);
             }

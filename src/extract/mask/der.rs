@@ -79,7 +79,9 @@ fn leaf(tag: u8, body: &[u8], depth: usize, letters: &mut Letters, out: &mut Vec
             // The form of a point stands in the second byte (SEC 1 2.3.3).
             _ => filled(body, 2, b'x', out),
         },
-        OCTET_STRING if depth > 0 && value(body).is_some_and(|(_, head, inner)| head + inner.len() == body.len()) => {
+        OCTET_STRING
+            if depth > 0 && value(body).is_some_and(|(_, head, inner)| head + inner.len() == body.len()) =>
+        {
             values(body, depth - 1, letters, out);
         }
         _ if body == FALLBACK => out.extend_from_slice(body),

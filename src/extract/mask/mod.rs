@@ -61,14 +61,15 @@ impl Mask {
     pub(super) fn read(&mut self, letters: &mut Letters) {
         self.out = vec![None; self.raw.len()];
         let mut reader = Reader::default();
-        reader.frames(self, letters);
+        reader.frames(self);
         reader.records.finish(self, letters);
     }
 
     /// What can be shown of bytes that stand at `at`, up to the first of which nothing is known, and how many of these are
     /// blank. Nothing when they are not those that were taken in.
     pub(super) fn shown(&self, at: usize, bytes: &[u8]) -> (Vec<u8>, usize) {
-        let known = self.raw.get(at..).unwrap_or_default().iter().zip(bytes).all(|(raw, byte)| *raw == Some(*byte));
+        let known =
+            self.raw.get(at..).unwrap_or_default().iter().zip(bytes).all(|(raw, byte)| *raw == Some(*byte));
         let out = self.out.get(at..).filter(|_| known).unwrap_or_default();
         let shown: Vec<u8> = out.iter().take(bytes.len()).map_while(|byte| *byte).collect();
         let blank = shown.iter().zip(bytes).filter(|(shown, byte)| shown != byte).count();
@@ -128,14 +129,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn frames(&mut self, mask: &mut Mask, letters: &mut Letters) {
+    fn frames(&mut self, mask: &mut Mask) {
         let mut at = 0;
         while at < mask.len() {
             let Some(length) = self.frame(mask, at) else { break };
             at += length;
         }
         self.end_message(mask);
-        let _ = letters;
     }
 
     /// Reads the frame at `at`; how long it is, `None` when it is none or its header is missing.
@@ -144,20 +144,20 @@ impl Reader {
         if self.records.at_boundary() && head.len() >= 5 && starts_like_record(&head) {
             return self.record(mask, at, &head);
         }
+        if let Some(banner) = BANNERS.iter().find(|banner| head.starts_with(banner)) {
+            keep(mask, at..at + banner.len());
+            // A line of text, in which nothing else can be told apart.
+            mask.blank_rest(&(at..mask.len()).collect::<Vec<_>>());
+            return None;
+        }
         if head.first() == Some(&SmpHeader::ID) {
             SmpHeader::parse(&head).filter(SmpHeader::is_plausible)?;
             keep(mask, at..at + SMP_HEADER_LEN);
             // What it carries comes next, as if bare.
             return Some(SMP_HEADER_LEN);
         }
-        match PacketHeader::parse(&head).filter(PacketHeader::is_plausible) {
-            Some(header) => Some(self.packet(mask, at, &header)),
-            None => {
-                let banner = BANNERS.iter().find(|banner| head.starts_with(banner))?;
-                keep(mask, at..at + banner.len());
-                None
-            }
-        }
+        let header = PacketHeader::parse(&head).filter(PacketHeader::is_plausible)?;
+        Some(self.packet(mask, at, &header))
     }
 
     /// A record that stands in the stream itself.

@@ -152,7 +152,8 @@ fn change(bytes: &[u8], out: &mut [u8], body: usize) {
 
 /// Letters in place of a text whose length stands before it in so many bytes, in UTF-16 units; where it ends.
 fn text(bytes: &[u8], out: &mut [u8], at: usize, prefix: usize) -> Option<usize> {
-    let units = bytes.get(at..)?.get(..prefix)?.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    let units =
+        bytes.get(at..)?.get(..prefix)?.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
     copy(bytes, out, at, prefix);
     let begin = at + prefix;
     let end = begin.checked_add(units * 2)?;
@@ -198,7 +199,8 @@ mod tests {
     fn prelogin_keeps_all_but_the_instance() {
         let of = |name: &[u8]| {
             let length = u8::try_from(name.len()).unwrap();
-            [&[0, 0, 16, 0, 6, 1, 0, 22, 0, 1, 2, 0, 23, 0, length, END][..], &[16, 0, 3, 232, 0, 0, 1], name].concat()
+            [&[0, 0, 16, 0, 6, 1, 0, 22, 0, 1, 2, 0, 23, 0, length, END][..], &[16, 0, 3, 232, 0, 0, 1], name]
+                .concat()
         };
         assert_eq!(prelogin(&of(b"PAYROLL\0")), of(b"xxxxxxx\0"));
         assert_eq!(prelogin(&of(b"MSSQLServer\0")), of(b"MSSQLServer\0"));

@@ -191,7 +191,11 @@ fn names(copy: &mut Copy<'_>, length: usize, head: usize, mut letter: impl FnMut
         copy.keep(2)?;
     }
     while copy.from.len() >= end + head && copy.from.len() > end {
-        let name = copy.keep(head)?.iter().skip(head.saturating_sub(2)).fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let name = copy
+            .keep(head)?
+            .iter()
+            .skip(head.saturating_sub(2))
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         let name = name.min(copy.from.len() - end);
         if copy.from.get(..name).is_some_and(|name| PROTOCOLS.contains(&name)) {
             copy.keep(name)?;

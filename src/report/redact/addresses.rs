@@ -81,8 +81,9 @@ mod tests {
     #[test]
     fn more_than_the_documentation_networks_have_go_on_elsewhere() {
         let mut addresses = Addresses::default();
-        let all: std::collections::BTreeSet<IpAddr> =
-            (0..2000_u32).map(|number| addresses.of(IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + number)))).collect();
+        let all: std::collections::BTreeSet<IpAddr> = (0..2000_u32)
+            .map(|number| addresses.of(IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + number))))
+            .collect();
         assert_eq!(all.len(), 2000);
         assert_eq!(fourth(254).to_string(), "192.0.2.254");
         assert_eq!(fourth(255).to_string(), "198.51.100.1");

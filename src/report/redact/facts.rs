@@ -174,7 +174,8 @@ impl Redactor {
         let mut name = if common.is_empty() { line.clone() } else { common.to_owned() };
         self.host(&mut name);
         // What else it says may be quoted too: places, companies, units.
-        let others = attributes.iter().filter_map(|part| part.split_once('=')).filter(|(kind, _)| *kind != "CN");
+        let others =
+            attributes.iter().filter_map(|part| part.split_once('=')).filter(|(kind, _)| *kind != "CN");
         for (_, value) in others.filter(|(_, value)| value.chars().count() > 2) {
             self.names.of("name", value.trim());
         }
@@ -191,7 +192,8 @@ impl Redactor {
             *name = self.address(ip).to_string();
             return;
         }
-        let bare = bare.split_once(':').filter(|(protocol, _)| protocol.len() <= 5).map_or(bare, |(_, rest)| rest);
+        let bare =
+            bare.split_once(':').filter(|(protocol, _)| protocol.len() <= 5).map_or(bare, |(_, rest)| rest);
         let (bare, port) = bare.split_once(',').map_or((bare, None), |(host, port)| (host, Some(port)));
         let (host, instance) = bare.split_once('\\').map_or((bare, None), |(host, name)| (host, Some(name)));
         let mut instead = match host.parse() {
@@ -210,7 +212,8 @@ impl Redactor {
 
     /// A host's name, and its first label, which is the name of the machine.
     fn host_alone(&mut self, host: &str) -> String {
-        let (label, domain) = host.split_once('.').map_or((host, None), |(label, domain)| (label, Some(domain)));
+        let (label, domain) =
+            host.split_once('.').map_or((host, None), |(label, domain)| (label, Some(domain)));
         let label = self.names.of("host", label);
         let Some(domain) = domain else { return label };
         // `net` and `local` are words of many.

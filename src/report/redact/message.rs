@@ -5,8 +5,7 @@ use super::names::address;
 use crate::reference::login_error;
 
 /// Quotation marks of the languages that messages come in: what opens, and what closes.
-const QUOTES: [(char, char); 6] =
-    [('\'', '\''), ('"', '"'), ('«', '»'), ('“', '”'), ('„', '“'), ('‘', '’')];
+const QUOTES: [(char, char); 6] = [('\'', '\''), ('"', '"'), ('«', '»'), ('“', '”'), ('„', '“'), ('‘', '’')];
 /// Stands for a message whose words are not known.
 const WITHHELD: &str = "(text left out)";
 
@@ -27,7 +26,9 @@ impl Redactor {
             WITHHELD.to_owned()
         };
         // As rules quote it: without the full stop.
-        for form in [text.as_str(), text.trim(), text.trim().trim_end_matches('.'), text.trim_end_matches('.')] {
+        for form in
+            [text.as_str(), text.trim(), text.trim().trim_end_matches('.'), text.trim_end_matches('.')]
+        {
             let instead = if form.ends_with('.') { &instead } else { instead.trim_end_matches('.') };
             self.names.set(form, instead.trim().to_owned());
         }
@@ -88,7 +89,10 @@ mod tests {
         let mut known = "Login failed for user 'bob-x'. Client 10.9.8.7".to_owned();
         redactor.message(18456, &mut known);
         assert_eq!(known, "Login failed for user 'name-1'. Client 192.0.2.1");
-        assert_eq!(redactor.text("said: Login failed for user 'bob-x'. Client 10.9.8.7"), format!("said: {known}"));
+        assert_eq!(
+            redactor.text("said: Login failed for user 'bob-x'. Client 10.9.8.7"),
+            format!("said: {known}")
+        );
         let mut unknown = "Ask Bob about payroll.".to_owned();
         redactor.message(50_000, &mut unknown);
         assert_eq!(unknown, WITHHELD);

@@ -56,6 +56,9 @@ impl Redactor {
         for judged in &mut analysis.connections {
             self.connection(&mut judged.facts);
         }
+        for facts in &mut analysis.quoted {
+            self.connection(facts);
+        }
         for lookup in &mut analysis.browser {
             self.endpoint(&mut lookup.client);
             self.endpoint(&mut lookup.server);
@@ -95,8 +98,8 @@ impl Redactor {
     fn number_addresses(&mut self, analysis: &Analysis) {
         let servers = analysis.servers.iter().map(|server| server.endpoint.ip);
         let clients = analysis.findings.iter().flat_map(|finding| finding.client.ips.iter().copied());
-        let others = analysis.connections.iter().flat_map(|judged| {
-            let facts = &judged.facts;
+        let listed = analysis.connections.iter().map(|judged| judged.facts.as_ref());
+        let others = listed.chain(&analysis.quoted).flat_map(|facts| {
             let routers = facts.tcp.icmp.iter().map(|icmp| icmp.from);
             [facts.client.ip, facts.server.ip].into_iter().chain(routers)
         });

@@ -10,11 +10,56 @@ const COMMON: &[&str] =
     &["sa", "master", "tempdb", "model", "msdb", "mssqlserver", "localhost", "(local)", ".", "*"];
 /// Words that reports use by themselves: a name like that is replaced where it stands alone, not in sentences.
 const WORDS: &[&str] = &[
-    "address", "alert", "and", "answer", "application", "after", "before", "capture", "certificate", "client",
-    "clients", "connection", "connections", "database", "default", "driver", "error", "for", "frame", "from", "host",
-    "instance", "library", "login", "logins", "microsoft", "name", "network", "not", "odbc", "packet", "path", "policy",
-    "port", "prelogin", "record", "server", "servers", "service", "session", "sql", "state", "tcp", "tds", "the", "tls",
-    "user", "version", "windows", "with",
+    "address",
+    "alert",
+    "and",
+    "answer",
+    "application",
+    "after",
+    "before",
+    "capture",
+    "certificate",
+    "client",
+    "clients",
+    "connection",
+    "connections",
+    "database",
+    "default",
+    "driver",
+    "error",
+    "for",
+    "frame",
+    "from",
+    "host",
+    "instance",
+    "library",
+    "login",
+    "logins",
+    "microsoft",
+    "name",
+    "network",
+    "not",
+    "odbc",
+    "packet",
+    "path",
+    "policy",
+    "port",
+    "prelogin",
+    "record",
+    "server",
+    "servers",
+    "service",
+    "session",
+    "sql",
+    "state",
+    "tcp",
+    "tds",
+    "the",
+    "tls",
+    "user",
+    "version",
+    "windows",
+    "with",
 ];
 /// Shorter names, and numbers shorter than the second, are no better than words in a sentence.
 const SHORTEST: usize = 3;
@@ -132,7 +177,9 @@ pub(super) fn address(text: &str) -> Option<(usize, IpAddr)> {
     const LONGEST: usize = 52;
     let is_part = |letter: char| letter.is_ascii_hexdigit() || letter == '.' || letter == ':';
     let end = text.find(|letter| !is_part(letter)).unwrap_or(text.len());
-    if !(2..=LONGEST).contains(&end) || text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(is_word) {
+    if !(2..=LONGEST).contains(&end)
+        || text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(is_word)
+    {
         return None;
     }
     let run = text.get(..end)?;
@@ -152,9 +199,13 @@ mod tests {
 
     fn names() -> (Names, Addresses) {
         let (mut names, mut addresses) = (Names::default(), Addresses::default());
-        for (kind, name) in
-            [("host", "SQL1"), ("host", "sql1.example.net"), ("user", "CORP\\bob"), ("user", "server"), ("user", "İx1")]
-        {
+        for (kind, name) in [
+            ("host", "SQL1"),
+            ("host", "sql1.example.net"),
+            ("user", "CORP\\bob"),
+            ("user", "server"),
+            ("user", "İx1"),
+        ] {
             names.of(kind, name);
         }
         for ip in ["10.0.0.1", "fd00::1"] {
@@ -170,7 +221,10 @@ mod tests {
 
     #[test]
     fn the_longest_whole_word_is_replaced_in_any_case() {
-        assert_eq!(told("sql1, Sql1.Example.NET; sql12 mysql1 SQL1-b"), "host-1, host-2; sql12 mysql1 host-1-b");
+        assert_eq!(
+            told("sql1, Sql1.Example.NET; sql12 mysql1 SQL1-b"),
+            "host-1, host-2; sql12 mysql1 host-1-b"
+        );
         assert_eq!(told("user 'corp\\BOB'"), "user 'user-1'");
         assert_eq!(told("for İX1."), "for user-3.");
     }
