@@ -28,7 +28,10 @@
 //! said when it knows more. **[`report`]** writes the result as text, JSON, HTML or Markdown.
 //!
 //! **[`live`]** stands beside the line: what a watch of a network card keeps and tells. It holds the latest packets in
-//! memory and writes those that prove a finding to a capture of their own, the only files that this library writes.
+//! memory and writes those that prove a finding to a capture of their own, the only files that this library names itself.
+//!
+//! **[`extract`](mod@extract)** reads the captures again and writes the packets of a finding or a connection to a file that
+//! explains itself, on demand without names.
 //!
 //! # Use
 //!
@@ -53,6 +56,7 @@ pub mod analysis;
 pub mod batch;
 pub mod capture;
 pub mod decode;
+pub mod extract;
 pub mod facts;
 pub mod live;
 pub mod reference;

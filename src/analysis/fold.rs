@@ -48,6 +48,8 @@ struct Group {
     last: Time,
     exemplars: Vec<u64>,
     hint: Option<String>,
+    /// What the connection of the verdict showed, which its words quote.
+    facts: Box<ConnectionFacts>,
 }
 
 impl Folder {
@@ -161,6 +163,13 @@ impl Folder {
         fresh
     }
 
+    /// The connections that the words of findings quote, by id, without those that are known.
+    pub(super) fn quoted(&self, known: impl Fn(u64) -> bool) -> Vec<ConnectionFacts> {
+        let quoted = self.groups.values().map(|group| &group.facts).filter(|facts| !known(facts.id));
+        let by_id: BTreeMap<u64, &ConnectionFacts> = quoted.map(|facts| (facts.id, facts.as_ref())).collect();
+        by_id.into_values().cloned().collect()
+    }
+
     /// The findings: errors first, then the most frequent, then the earliest.
     pub(super) fn findings(self) -> Vec<Finding> {
         let mut findings: Vec<Ranked> = Vec::new();
@@ -219,6 +228,7 @@ impl Group {
             last: connection.last.time,
             exemplars: Vec::new(),
             hint: client_hint(connection),
+            facts: Box::new(connection.clone()),
         }
     }
 

@@ -84,6 +84,8 @@ pub(super) fn judge(
     totals.reassembly = counts.reassembly_limit;
     totals.failed += judged.failed;
     totals.selected += judged.selected;
+    let listed = |id| judged.connections.binary_search_by_key(&id, |judged| judged.facts.id).is_ok();
+    let quoted = folder.quoted(listed);
     let mut left_out = LeftOut::default();
     let mut findings = folder.findings();
     findings.retain(|finding| {
@@ -99,6 +101,7 @@ pub(super) fn judge(
         servers,
         connections: judged.connections,
         connections_omitted: judged.omitted,
+        quoted,
         browser,
         totals,
         restricted: collector.settings.filter.restricts(),

@@ -18,6 +18,9 @@ pub struct Analysis {
     pub connections: Vec<JudgedConnection>,
     /// Connections with a verdict that are not in `connections`.
     pub connections_omitted: u64,
+    /// Connections that are not in `connections` and whose names the findings quote, by id: what is to be replaced in their
+    /// words is known by these.
+    pub quoted: Vec<ConnectionFacts>,
     /// SQL Browser lookups.
     pub browser: Vec<BrowserFacts>,
     /// Counts over the whole capture.

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use tdscope::analysis::{Analysis, Analyzer, Progress};
 use tdscope::capture::{Chain, Input, open};
-use tdscope::report::{html, json, markdown, text};
+use tdscope::report::{Redactor, html, json, markdown, text};
 use tdscope::rules::Severity;
 
 use super::arguments::{AnalyzeOptions, Format};
 use super::progress::Bar;
+use super::scope::Scope;
 use super::{FAILED, UNREADABLE, complain};
 
 /// Reads the captures, writes the report, and says by the exit code what was found.
@@ -27,7 +28,8 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
         }
     };
     let inputs = options.inputs();
-    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, options, &inputs)) {
+    if let Some(output) = options.output.as_deref().filter(|output| is_input(output, &options.scope, &inputs))
+    {
         complain(&format!(
             "tdscope: {}: is one of the files read; name another for the report",
             output.display()
@@ -37,12 +39,15 @@ pub(crate) fn run(options: &AnalyzeOptions) -> io::Result<ExitCode> {
     let opened = (0_u32..).zip(&inputs).map(|(file, input)| (input.name(), open(input, file))).collect();
     let mut chain = Chain::new(opened);
     let bar = Bar::new(&inputs);
-    let analysis = Analyzer::new(settings).run(&mut chain, &mut |progress: Progress| bar.at(progress));
+    let mut analysis = Analyzer::new(settings).run(&mut chain, &mut |progress: Progress| bar.at(progress));
     bar.done();
     for capture in &analysis.captures {
         if let Some(error) = &capture.error {
             complain(&format!("tdscope: {error}"));
         }
+    }
+    if options.redact {
+        redactor(options.scope.policy_files()).redact(&mut analysis);
     }
     write(options, &analysis)?;
     let code = exit_code(options, &analysis);
@@ -83,7 +88,7 @@ fn report(
         Format::Text => {
             let file = options.output.is_some();
             let style = text::Style {
-                all_connections: options.all_connections,
+                all_connections: options.extent.all_connections,
                 ..options.manner.style(terminal, file, least)
             };
             text::write(analysis, &style, out)
@@ -106,14 +111,19 @@ fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {
     }
 }
 
-/// Writing the report over a capture would destroy the evidence, and over a policy what it rests on.
-fn is_input(output: &Path, options: &AnalyzeOptions, inputs: &[Input]) -> bool {
+/// A redactor that knows what these files are called.
+pub(super) fn redactor<'p>(policies: impl Iterator<Item = &'p Path>) -> Redactor {
+    let mut redactor = Redactor::new();
+    policies.for_each(|path| redactor.file(&path.display().to_string()));
+    redactor
+}
+
+/// Writing over a capture would destroy the evidence, and over a policy what it rests on.
+pub(super) fn is_input(output: &Path, scope: &Scope, inputs: &[Input]) -> bool {
     let Ok(output) = fs::canonicalize(output) else { return false };
     let captures = inputs.iter().filter_map(|input| match input {
         Input::Path(path) => Some(path.as_path()),
         Input::Stdin => None,
     });
-    captures
-        .chain(options.scope.policy_files())
-        .any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
+    captures.chain(scope.policy_files()).any(|path| fs::canonicalize(path).is_ok_and(|path| path == output))
 }

@@ -10,6 +10,7 @@ use tdscope::facts::Time;
 use tdscope::rules::Severity;
 
 use super::batch::BatchOptions;
+use super::extract::ExtractOptions;
 use super::live::LiveOptions;
 use super::rule::RuleOptions;
 use super::scope::{Manner, Memory, Scope};
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Analyze(Box<AnalyzeOptions>),
     /// Look at folders and archives of captures and say which of them hold a cause of failure.
     Batch(Box<BatchOptions>),
+    /// Write the packets of a finding or of a connection to a capture of their own, the evidence as comments on them.
+    Extract(Box<ExtractOptions>),
     /// Watch network devices and say at once what fails and why.
     Live(Box<LiveOptions>),
     /// Print the page of a rule, or list all rules.
@@ -76,6 +79,24 @@ pub(crate) struct AnalyzeOptions {
     #[command(flatten)]
     pub(crate) scope: Scope,
 
+    #[command(flatten)]
+    pub(crate) extent: Extent,
+
+    /// Replace addresses and names by others, everywhere in the same way, so that the report can be shown to strangers:
+    /// hosts, users, databases, instances, certificates, files. Messages of unknown numbers are left out.
+    #[arg(long)]
+    pub(crate) redact: bool,
+
+    #[command(flatten)]
+    memory: Memory,
+
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+}
+
+/// Which part of the captures, and how much of it is listed.
+#[derive(Debug, Args)]
+pub(crate) struct Extent {
     /// Only connections that were still alive at this time: 02:14, 02:14:07 (on the capture's first day),
     /// "2026-03-01 02:14" or 2026-03-01T02:14:07Z. UTC unless --local or an offset is given.
     #[arg(long, value_name = "TIME")]
@@ -101,12 +122,6 @@ pub(crate) struct AnalyzeOptions {
     /// is the same for any number.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
-
-    #[command(flatten)]
-    memory: Memory,
-
-    #[command(flatten)]
-    pub(crate) manner: Manner,
 }
 
 const EXIT_CODES: &str = "Exit code: 0 nothing failed, 1 a cause of failure was found (by a rule that is not left out), 2 an input could not be read \
@@ -149,11 +164,7 @@ impl From<Least> for Severity {
 impl AnalyzeOptions {
     /// The inputs in order.
     pub(crate) fn inputs(&self) -> Vec<Input> {
-        let input = |path: &PathBuf| match path.to_str() {
-            Some("-") => Input::Stdin,
-            _ => Input::Path(path.clone()),
-        };
-        self.files.iter().map(input).collect()
+        inputs(&self.files)
     }
 
     /// What the library is asked.
@@ -166,26 +177,46 @@ impl AnalyzeOptions {
         }
         let mut settings = self.scope.settings()?;
         self.memory.apply(&mut settings);
-        settings.filter.since = self.bound("--since", self.since.as_deref())?;
-        settings.filter.until = self.bound("--until", self.until.as_deref())?;
-        settings.filter.client_connection_id.clone_from(&self.client_connection_id);
-        Ok(Settings {
-            max_connections: self.max_connections,
-            all_connections: self.all_connections,
-            threads: self.threads,
-            ..settings
-        })
+        self.extent.apply(&mut settings, self.manner.local)?;
+        Ok(settings)
     }
+}
 
-    fn bound(&self, option: &str, text: Option<&str>) -> Result<Option<TimeBound>, String> {
-        let zone = if self.manner.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
-        text.map(|text| {
-            time_bound(text.trim(), &zone).ok_or_else(|| {
-                format!("{option} '{text}': expected 02:14, 02:14:07, \"2026-03-01 02:14\" or 2026-03-01T02:14:07Z")
-            })
-        })
-        .transpose()
+/// What files on the command line mean.
+pub(crate) fn inputs(files: &[PathBuf]) -> Vec<Input> {
+    let input = |path: &PathBuf| match path.to_str() {
+        Some("-") => Input::Stdin,
+        _ => Input::Path(path.clone()),
+    };
+    files.iter().map(input).collect()
+}
+
+impl Extent {
+    /// Sets what is reported, and how much; times without an offset are `local` or UTC.
+    ///
+    /// # Errors
+    /// When a time cannot be understood.
+    pub(crate) fn apply(&self, settings: &mut Settings, local: bool) -> Result<(), String> {
+        settings.filter.since = bound("--since", self.since.as_deref(), local)?;
+        settings.filter.until = bound("--until", self.until.as_deref(), local)?;
+        settings.filter.client_connection_id.clone_from(&self.client_connection_id);
+        settings.max_connections = self.max_connections;
+        settings.all_connections = self.all_connections;
+        settings.threads = self.threads;
+        Ok(())
     }
+}
+
+fn bound(option: &str, text: Option<&str>, local: bool) -> Result<Option<TimeBound>, String> {
+    let zone = if local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
+    text.map(|text| {
+        time_bound(text.trim(), &zone).ok_or_else(|| {
+            format!(
+                "{option} '{text}': expected 02:14, 02:14:07, \"2026-03-01 02:14\" or 2026-03-01T02:14:07Z"
+            )
+        })
+    })
+    .transpose()
 }
 
 fn time_bound(text: &str, zone: &jiff::tz::TimeZone) -> Option<TimeBound> {

@@ -3,6 +3,7 @@
 mod analyze;
 mod arguments;
 mod batch;
+mod extract;
 mod live;
 mod progress;
 mod rule;
@@ -28,6 +29,7 @@ const UNREADABLE: u8 = 2;
 pub(crate) fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Analyze(options) => analyze::run(&options),
+        Command::Extract(options) => extract::run(&options),
         Command::Rule(options) => rule::run(&options),
         Command::Live(options) => live::run(&options),
         Command::Batch(options) => batch::run(&options),

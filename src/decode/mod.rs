@@ -22,6 +22,13 @@ pub use segment::{
 
 use crate::capture::Packet;
 
+/// How many bytes of link header a packet has before its IP header; `None` when it carries no IP.
+#[must_use]
+pub fn link_header_len(packet: &Packet<'_>) -> Option<usize> {
+    let carried = link::strip(packet.link, packet.bytes).ok()?;
+    packet.bytes.len().checked_sub(carried.len())
+}
+
 /// Decodes one packet record as far as it goes.
 #[inline(always)] // what it gives is large, and moved at each call that is not inlined
 pub fn decode<'a>(packet: &Packet<'a>) -> Decoded<'a> {

@@ -8,9 +8,11 @@ mod hostile;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod redact;
 pub mod rules;
 mod sanitize;
 pub mod text;
 mod words;
 
+pub use redact::Redactor;
 pub use sanitize::one_line;
