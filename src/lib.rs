@@ -27,6 +27,8 @@
 //! shows of a server explains an earlier one. A [`Watch`](analysis::Watch) asks them as soon as a connection ends or stalls, and puts right what it
 //! said when it knows more. **[`report`]** writes the result as text, JSON, HTML or Markdown.
 //!
+//! **[`batch`]** does that for many captures, in folders and archives, and folds what was found.
+//!
 //! **[`live`]** stands beside the line: what a watch of a network card keeps and tells. It holds the latest packets in
 //! memory and writes those that prove a finding to a capture of their own, the only files that this library names itself.
 //!

@@ -78,7 +78,7 @@ fn what_is_inside_decides() {
     let Err(text) = open_bytes(&gzip(b"hello")) else { panic!("opened") };
     assert_eq!(text.kind, ErrorKind::UnknownFormat { found: "text".to_owned() });
     let Err(deep) = open_bytes(&gzip(&gzip(&gzip(&capture())))) else { panic!("opened") };
-    assert!(matches!(deep.kind, ErrorKind::Unsupported { what: "gzip inside gzip inside gzip", .. }));
+    assert!(matches!(deep.kind, ErrorKind::Unsupported { what: "compressed again and again", .. }));
 }
 
 #[test]
@@ -93,4 +93,37 @@ fn a_medium_that_fails_under_it_is_an_error() {
         }
     };
     assert!(matches!(error.kind, ErrorKind::Io { .. }), "{error}");
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+#[test]
+fn zstd_frames_are_one_stream_and_others_are_skipped() {
+    let plain = capture();
+    let (left, right) = plain.split_at(1234);
+    // A frame that is to be skipped (RFC 8878 3.1.2), of five bytes.
+    let skipped = b"\x53\x2A\x4D\x18\x05\0\0\0hello";
+    let parts = [zstd(left), skipped.to_vec(), zstd(&[]), zstd(right), skipped.to_vec()].concat();
+    for packed in [zstd(&plain), parts, zstd(&zstd(&plain)), zstd(&gzip(&plain))] {
+        let (seen, summary) = read_all(&packed);
+        assert_eq!(seen, read_all(&plain).0);
+        assert_eq!(summary.bytes, packed.len() as u64);
+        assert!(summary.damage.is_empty() && summary.error.is_none());
+    }
+    assert_eq!(read_all(&zstd(&plain)).1.format, "pcap+zstd");
+}
+
+#[test]
+fn a_zstd_stream_that_is_cut_gives_what_it_has() {
+    let packed = zstd(&capture());
+    for len in 4..packed.len() {
+        // Whatever the cut: a capture with what came before it, or an error; never a panic.
+        if let Ok(mut source) = open_bytes(&packed[..len]) {
+            while source.advance().unwrap_or(false) {}
+            let summary = source.summaries().remove(0);
+            assert!(summary.error.is_some() || !summary.damage.is_empty() || len == packed.len(), "{len}");
+        }
+    }
 }
