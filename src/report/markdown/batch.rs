@@ -18,7 +18,7 @@ const CAPTURES: usize = 200;
 /// What could not be looked at that is named.
 const PROBLEMS: usize = 50;
 
-/// Writes the triage; captures in which nothing failed are counted, not listed.
+/// Writes the triage; captures in which nothing failed and nothing is wrong are counted, not listed.
 ///
 /// # Errors
 /// When `out` cannot be written to.
@@ -67,8 +67,11 @@ fn causes(markdown: &mut Markdown, triage: &Triage, style: &Style) {
 }
 
 fn captures(markdown: &mut Markdown, triage: &Triage) {
-    let told: Vec<&CaptureSummary> =
-        triage.captures.iter().filter(|capture| capture.unreadable || capture.has_failed()).collect();
+    let told: Vec<&CaptureSummary> = triage
+        .captures
+        .iter()
+        .filter(|capture| !capture.problems.is_empty() || capture.has_failed())
+        .collect();
     let rows: Vec<Vec<String>> = told.iter().take(CAPTURES).map(|capture| row(capture)).collect();
     if rows.is_empty() {
         return;

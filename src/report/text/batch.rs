@@ -61,7 +61,7 @@ fn folded(page: &mut Page<'_>, triage: &Triage, cause: &FoldedCause) {
 fn captures(page: &mut Page<'_>, triage: &Triage) {
     let (all, least) = (page.style.all_connections, page.style.least.max(Severity::Warning));
     let tells = |capture: &&CaptureSummary| {
-        all || capture.unreadable || capture.findings.iter().any(|cause| cause.severity >= least)
+        all || !capture.problems.is_empty() || capture.findings.iter().any(|cause| cause.severity >= least)
     };
     let told: Vec<&CaptureSummary> = triage.captures.iter().filter(tells).collect();
     if told.is_empty() {
