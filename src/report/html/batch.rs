@@ -9,7 +9,7 @@ use crate::batch::{CaptureSummary, Triage};
 use crate::facts::Time;
 use crate::report::document::Style;
 use crate::report::words::{
-    Times, all_logins, cause_line, confidence, extent, grouped, other_files, servers_of, since, spread,
+    Times, all_logins, cause_line, confidence, extent, grouped, other_files, servers_of, spread,
     symbol, triage_verdict,
 };
 use crate::rules::Severity;
@@ -119,7 +119,7 @@ fn causes(html: &mut Html, triage: &Triage, style: &Style, times: &Times) {
                         cause.title.clone(),
                         sure.to_owned(),
                         spread(triage, cause),
-                        since(times, cause.first),
+                        times.date(Time(cause.first).timestamp()),
                         servers_of(&cause.servers, cause.servers_count, SERVERS),
                     ];
                     row(html, &format!("{} {}", symbol(cause.severity), cause.code), &cells);

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::writer::Markdown;
 use crate::batch::{CaptureSummary, Triage};
+use crate::facts::Time;
 use crate::report::document::Style;
 use crate::report::words::{
-    Times, all_logins, confidence, extent, grouped, other_files, servers_of, since, spread, symbol,
+    Times, all_logins, confidence, extent, grouped, other_files, servers_of, spread, symbol,
     triage_verdict,
 };
 use crate::rules::Severity;
@@ -55,7 +56,7 @@ fn causes(markdown: &mut Markdown, triage: &Triage, style: &Style) {
                 cause.title.clone(),
                 sure.to_owned(),
                 spread(triage, cause),
-                since(&times, cause.first),
+                times.date(Time(cause.first).timestamp()),
                 servers_of(&cause.servers, cause.servers_count, SERVERS),
             ]
         })
