@@ -43,7 +43,7 @@ impl Read for Zstd {
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let blocks =
                     self.decoder.decode_blocks(&mut self.stream, BlockDecodingStrategy::UptoBlocks(1));
-                blocks.map_err(damaged)?;
+                blocks.map_err(|error| damaged(&error))?;
             }
             match self.decoder.read(buffer)? {
                 0 => self.inside = false,
@@ -70,7 +70,7 @@ impl Zstd {
                     length,
                     ..
                 })) => u64::from(length),
-                Err(error) => return Err(damaged(error)),
+                Err(error) => return Err(damaged(&error)),
             };
             if io::copy(&mut (&mut self.stream).take(length), &mut io::sink())? < length {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -79,7 +79,7 @@ impl Zstd {
     }
 }
 
-fn damaged(error: FrameDecoderError) -> io::Error {
+fn damaged(error: &FrameDecoderError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
 
@@ -90,14 +90,11 @@ fn damaged(error: FrameDecoderError) -> io::Error {
 pub fn unpacked(mut reader: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Send>, bool)> {
     let mut head = Vec::with_capacity(ZSTD.len());
     (&mut reader).take(ZSTD.len() as u64).read_to_end(&mut head)?;
-    let packed: Option<fn(Box<dyn Read + Send>) -> Box<dyn Read + Send>> = match head.as_slice() {
-        head if head.starts_with(&GZIP) => Some(gunzip),
-        head if head.starts_with(&ZSTD) => Some(unzstd),
-        _ => None,
-    };
+    let (gzip, zstd) = (head.starts_with(&GZIP), head.starts_with(&ZSTD));
     let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(head).chain(reader));
-    Ok(match packed {
-        Some(unpack) => (unpack(whole), true),
-        None => (whole, false),
+    Ok(match (gzip, zstd) {
+        (true, _) => (gunzip(whole), true),
+        (_, true) => (unzstd(whole), true),
+        _ => (whole, false),
     })
 }

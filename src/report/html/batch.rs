@@ -9,8 +9,8 @@ use crate::batch::{CaptureSummary, Triage};
 use crate::facts::Time;
 use crate::report::document::Style;
 use crate::report::words::{
-    Times, all_logins, cause_line, confidence, extent, grouped, other_files, servers_of, spread,
-    symbol, triage_verdict,
+    Times, all_logins, cause_line, confidence, extent, grouped, other_files, servers_of, spread, symbol,
+    triage_verdict,
 };
 use crate::rules::Severity;
 

@@ -7,8 +7,7 @@ use crate::batch::{CaptureSummary, Triage};
 use crate::facts::Time;
 use crate::report::document::Style;
 use crate::report::words::{
-    Times, all_logins, confidence, extent, grouped, other_files, servers_of, spread, symbol,
-    triage_verdict,
+    Times, all_logins, confidence, extent, grouped, other_files, servers_of, spread, symbol, triage_verdict,
 };
 use crate::rules::Severity;
 
