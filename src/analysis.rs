@@ -70,7 +70,7 @@ pub struct Settings {
     pub max_servers: usize,
     /// Bounds of the stream table.
     pub limits: Limits,
-    /// Threads that work beside the one that reads; 1 for none, 0 for as many as there are processors. The result is
+    /// Threads, with the one that reads, eight at most; 0 for as many as there are processors. The result is
     /// the same for any number.
     pub threads: usize,
 }

@@ -118,7 +118,7 @@ pub(crate) struct Extent {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
 
-    /// Threads that work beside the one that reads [default: as many as there are processors]. 1 for none. The report
+    /// Threads, with the one that reads; more than eight are of no use [default: as many as there are processors]. The report
     /// is the same for any number.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
