@@ -19,7 +19,7 @@ mod triage;
 pub use chain::chained;
 pub use inventory::{Found, Inventory, Problem};
 pub use member::{Entry, Member};
-pub use run::{Batch, Job, Watcher};
+pub use run::{Batch, Job, Stop, Watcher};
 pub use state::State;
 pub use summary::{CaptureSummary, Cause};
 pub use triage::{FoldedCause, Triage};

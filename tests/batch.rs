@@ -195,3 +195,77 @@ fn what_cannot_be_done_is_said() {
     assert_eq!(healthy.status.code(), Some(0));
     assert!(batch(&folder, &[]).status.code() == Some(2));
 }
+
+/// A folder with so many captures of so long names that what is told of them does not fit into a pipe.
+#[cfg(unix)]
+fn many(name: &str) -> PathBuf {
+    const CAPTURES: usize = 700;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("batch-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let (failed, healthy) = (folder.join("0-failed.pcap"), folder.join("0-healthy.pcap"));
+    fs::copy("fixtures/captures/r1-learned-rst.pcap", &failed).unwrap();
+    fs::copy("fixtures/captures/ok-freetds.pcap", &healthy).unwrap();
+    for number in 2..CAPTURES {
+        let link = folder.join(format!("{}-{number:03}.pcap", "long".repeat(45)));
+        fs::hard_link(if number % 3 == 0 { &failed } else { &healthy }, link).unwrap();
+    }
+    folder
+}
+
+/// Starts a batch that waits, because nobody reads what it tells, and has looked at some of its captures by then.
+#[cfg(unix)]
+fn begun(folder: &Path, arguments: &[&str]) -> std::process::Child {
+    use std::io::{BufRead, BufReader};
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tdscope"));
+    command.args(["batch", ".", "--format", "json", "--jobs", "2"]).args(arguments).current_dir(folder);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut told = BufReader::with_capacity(64, child.stderr.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..5 {
+        told.read_line(&mut line).unwrap();
+    }
+    child.stderr = Some(told.into_inner());
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_killed_goes_on_where_it_was() {
+    let folder = many("killed");
+    let state = folder.join("state.ndjson");
+    let state = state.to_str().unwrap();
+    let mut child = begun(&folder, &["--resume", state]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let done = fs::read_to_string(state).unwrap().lines().count();
+    assert!(done >= 5, "{done}");
+    let resumed = batch(&folder, &[".", "--format", "json", "--resume", state]);
+    let told = String::from_utf8(resumed.stderr.clone()).unwrap();
+    assert!(told.contains("captures have not changed since they were looked at"), "{told}");
+    assert!(text(&resumed) == text(&batch(&folder, &[".", "--format", "json"])));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_done_is_told_when_a_run_is_stopped() {
+    let folder = many("stopped");
+    for redact in [&[][..], &["--redact"]] {
+        let mut child = begun(&folder, redact);
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        // The signal came before anything more is read, and so before the run could go on.
+        let mut told = String::new();
+        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{told}");
+        let triage = json(&output);
+        let (looked, not) = (triage["captures"].as_array().unwrap().len(), &triage["not_looked_at"]);
+        assert!(looked >= 5 && not.as_u64().unwrap() > 0, "{looked} {not}");
+        assert_eq!(looked as u64 + not.as_u64().unwrap(), 700);
+        assert!(triage["captures"].as_array().unwrap().iter().all(|capture| capture["unreadable"] == false));
+    }
+    let done = batch(&folder, &[".", "--quiet", "--format", "json"]);
+    assert_eq!(json(&done)["not_looked_at"], 0);
+}

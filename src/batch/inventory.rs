@@ -7,6 +7,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::archive::Archive;
 use super::member::Member;
 use crate::capture::plain_text;
@@ -36,8 +39,9 @@ pub struct Found {
     pub root: PathBuf,
 }
 
-/// What could not be looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What could not be looked at, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Unread")]
 pub struct Problem {
     /// Its name.
     pub name: String,

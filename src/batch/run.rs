@@ -1,8 +1,10 @@
 //! Looks at captures, several at a time.
 
+use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::member::Member;
@@ -56,19 +58,37 @@ impl Job {
         self.parts.iter().map(of).sum::<u64>().saturating_add(LEAST).min(MOST)
     }
 
-    /// Looks at it.
-    fn look(&self, settings: Settings, progress: &mut dyn FnMut(Progress)) -> Analysis {
+    /// Looks at it; reading ends when it is stopped.
+    fn look(&self, settings: Settings, stop: &Stop, progress: &mut dyn FnMut(Progress)) -> Analysis {
         let opened = (0_u32..).zip(&self.parts).map(|(file, part)| {
             let name = part.name();
             let source = part.open().map_err(|error| Error {
                 path: name.clone(),
                 kind: ErrorKind::Open { kind: error.kind(), text: plain_text(&error) },
             });
-            let source = source.and_then(|reader| open_reader(reader, name.clone(), file));
+            let stoppable = |reader| Box::new(Stoppable { reader, stop: stop.clone() });
+            let source = source.and_then(|reader| open_reader(stoppable(reader), name.clone(), file));
             (name, source)
         });
         let mut chain = Chain::new(opened.collect());
         Analyzer::new(settings).run(&mut chain, progress)
+    }
+}
+
+/// Ends a batch early, from any thread or signal handler.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// No more captures are looked at, and those that are being looked at are left; whether that was said before.
+    pub fn stop(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether that was said.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -77,8 +97,13 @@ pub trait Watcher: Sync {
     /// So many bytes more of the files were read.
     fn read(&self, bytes: u64);
 
+    /// A capture was looked at. What is changed here is what its summary and [`Watcher::done`] see.
+    fn looked(&self, analysis: &mut Analysis) {
+        let _ = analysis;
+    }
+
     /// The capture of this index is done; the analysis is there unless looking at it failed.
-    fn done(&self, index: usize, summary: &CaptureSummary, analysis: Option<&Analysis>);
+    fn done(&self, index: usize, summary: &mut CaptureSummary, analysis: Option<&Analysis>);
 }
 
 /// How captures are looked at.
@@ -90,11 +115,16 @@ pub struct Batch {
     pub workers: usize,
     /// Bytes of memory for all that are looked at at once. One is looked at whatever it takes.
     pub memory: u64,
+    /// The watcher hears of captures one at a time and always in the same order, whatever the number of workers.
+    pub in_order: bool,
+    /// What ends it early.
+    pub stop: Stop,
 }
 
 impl Batch {
-    /// Looks at captures, the largest first, and gives what was found in their order. What is found in one does not depend
-    /// on the others, nor on how many are looked at at once.
+    /// Looks at captures, the largest first, and gives what was found in their order: nothing of those that it did not
+    /// come to before it was stopped. What is found in one does not depend on the others, nor on how many are looked at at
+    /// once.
     #[must_use]
     pub fn run(&self, jobs: &[Job], watcher: &dyn Watcher) -> Vec<CaptureSummary> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
@@ -106,15 +136,28 @@ impl Batch {
         let next = AtomicUsize::new(0);
         let room = Room { free: Mutex::new((self.memory, 0)), freed: Condvar::new() };
         let found: Vec<Mutex<Option<CaptureSummary>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
+        let tell = |index: usize, analysis: Option<Analysis>| {
+            let (Some(job), Some(place)) = (jobs.get(index), found.get(index)) else { return };
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(told(job, index, analysis, watcher));
+        };
+        let turns = Turns::default();
         thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
-                    while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                        let (Some(job), Some(place)) = (jobs.get(index), found.get(index)) else { return };
+                    while !self.stop.is_stopped() {
+                        let turn = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(index) = order.get(turn).copied() else { return };
+                        let Some(job) = jobs.get(index) else { return };
                         let memory = room.take(job.memory(), self.memory);
-                        let summary = one(job, index, &settings, watcher);
+                        let analysis = self.looked(job, &settings, watcher);
                         room.give_back(memory);
-                        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
+                        if self.stop.is_stopped() {
+                            turns.stop();
+                        } else if self.in_order {
+                            turns.take(turn, (index, analysis), &tell);
+                        } else {
+                            tell(index, analysis);
+                        }
                     }
                 });
             }
@@ -123,25 +166,94 @@ impl Batch {
             |place: Mutex<Option<CaptureSummary>>| place.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.into_iter().filter_map(whole).collect()
     }
+
+    /// What was found in a capture, unless looking at it failed.
+    fn looked(&self, job: &Job, settings: &Settings, watcher: &dyn Watcher) -> Option<Analysis> {
+        let mut told = 0;
+        let mut progress = |progress: Progress| {
+            watcher.read(progress.bytes.saturating_sub(told));
+            told = told.max(progress.bytes);
+        };
+        // A defect that one capture shows must not cost the others their verdicts.
+        let look = || job.look(settings.clone(), &self.stop, &mut progress);
+        let analysis = catch_unwind(AssertUnwindSafe(look)).ok();
+        watcher.read(job.size().saturating_sub(told));
+        analysis
+    }
 }
 
-fn one(job: &Job, index: usize, settings: &Settings, watcher: &dyn Watcher) -> CaptureSummary {
-    let mut told = 0;
-    let mut progress = |progress: Progress| {
-        watcher.read(progress.bytes.saturating_sub(told));
-        told = told.max(progress.bytes);
-    };
-    // A defect that one capture shows must not cost the others their verdicts.
-    let looked = catch_unwind(AssertUnwindSafe(|| job.look(settings.clone(), &mut progress)));
-    let analysis = looked.ok();
-    let mut summary = match &analysis {
-        Some(analysis) => CaptureSummary::of(analysis),
+/// The summary of what was found in a capture, once the watcher knows of it.
+fn told(job: &Job, index: usize, mut analysis: Option<Analysis>, watcher: &dyn Watcher) -> CaptureSummary {
+    let mut summary = match &mut analysis {
+        Some(analysis) => {
+            watcher.looked(analysis);
+            CaptureSummary::of(analysis)
+        }
         None => CaptureSummary::unreadable(job.name(), "tdscope failed on it: this is a defect".to_owned()),
     };
     summary.case.clone_from(&job.case);
-    watcher.read(job.size().saturating_sub(told));
-    watcher.done(index, &summary, analysis.as_ref());
+    watcher.done(index, &mut summary, analysis.as_ref());
     summary
+}
+
+/// A capture that is read until nobody wants more of it.
+struct Stoppable {
+    reader: Box<dyn Read + Send>,
+    stop: Stop,
+}
+
+impl Read for Stoppable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.is_stopped() { Err(io::Error::other("stopped")) } else { self.reader.read(buffer) }
+    }
+}
+
+/// Captures that were looked at, until it is their turn to be told of.
+#[derive(Default)]
+struct Turns {
+    waiting: Mutex<Waiting>,
+    moved: Condvar,
+}
+
+/// The capture of an index, and what was found in it.
+type Looked = (usize, Option<Analysis>);
+
+#[derive(Default)]
+struct Waiting {
+    /// By turn.
+    looked: BTreeMap<usize, Looked>,
+    /// Whose turn it is.
+    next: usize,
+    stopped: bool,
+}
+
+impl Turns {
+    /// Captures that wait, at most.
+    const MOST: usize = 64;
+
+    /// Tells of a capture when those before it were told of, and of those that waited for it. Somebody is always at work
+    /// at the one whose turn it is, and does not wait.
+    fn take(&self, turn: usize, looked: Looked, tell: &dyn Fn(usize, Option<Analysis>)) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while turn != waiting.next && waiting.looked.len() >= Self::MOST && !waiting.stopped {
+            waiting = self.moved.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.looked.insert(turn, looked);
+        while let Some((index, analysis)) = {
+            let next = waiting.next;
+            waiting.looked.remove(&next)
+        } {
+            tell(index, analysis);
+            waiting.next += 1;
+        }
+        self.moved.notify_all();
+    }
+
+    /// What waits is not told of any more.
+    fn stop(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.moved.notify_all();
+    }
 }
 
 /// Memory that is shared: what is free, and how many have some.

@@ -1,9 +1,10 @@
 //! What a batch remembers of a capture: small, whatever its size.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
-use crate::facts::{CaptureFacts, Endpoint, ServerFacts};
+use crate::facts::{CaptureFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{Confidence, Finding, Severity};
 
 /// Findings of a capture that are remembered, the worst first; a capture with more says how many.
@@ -12,33 +13,34 @@ const FINDINGS: usize = 64;
 const SERVERS: usize = 64;
 
 /// A capture, and what was found in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Capture")]
 pub struct CaptureSummary {
     /// The case that it belongs to.
     pub case: String,
-    /// Its file, or the first of its files.
+    /// Its file, or the first of its files; what stands in an archive has the archive's name before its own.
     pub name: String,
     /// All of its files, in order.
     pub files: Vec<String>,
-    /// Bytes that they take.
+    /// Bytes read.
     pub bytes: u64,
     /// Packet records.
     pub packets: u64,
-    /// Time of the earliest packet, nanoseconds since 1970, UTC.
-    pub first: Option<i64>,
+    /// Time of the earliest packet.
+    pub first: Option<Time>,
     /// Time of the latest packet.
-    pub last: Option<i64>,
+    pub last: Option<Time>,
     /// Logins that were tried.
     pub logins: u64,
     /// Logins that were accepted.
     pub succeeded: u64,
     /// Logins that failed, and connections that failed before one.
     pub failed: u64,
-    /// What was found, the worst first.
+    /// What was found, the worst first, at most 64.
     pub findings: Vec<Cause>,
     /// Findings beyond those.
     pub findings_omitted: u64,
-    /// SQL Servers, as `address:port`.
+    /// SQL Servers, as `address:port`, at most 64.
     pub servers: Vec<String>,
     /// Servers beyond those.
     pub servers_omitted: u64,
@@ -48,10 +50,11 @@ pub struct CaptureSummary {
     pub unreadable: bool,
 }
 
-/// A finding, as far as a table needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A finding of a capture, as far as a table needs it: `tdscope analyze` says all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Found")]
 pub struct Cause {
-    /// Code of the rule.
+    /// Code of the rule, such as `R1`.
     pub code: String,
     /// Slug of the rule.
     pub slug: String,
@@ -63,7 +66,7 @@ pub struct Cause {
     pub confidence: Confidence,
     /// One or two sentences that name both sides.
     pub detail: String,
-    /// The listener, as `address:port`; `None` when it is about several or none.
+    /// The listener, as `address:port`; `null` when it is about several or none.
     pub server: Option<String>,
     /// Connections.
     pub count: u64,
@@ -71,10 +74,10 @@ pub struct Cause {
     pub logins: u64,
     /// Clients.
     pub clients: u64,
-    /// The first of them, nanoseconds since 1970, UTC.
-    pub first: i64,
+    /// The first of them.
+    pub first: Time,
     /// The last of them.
-    pub last: i64,
+    pub last: Time,
 }
 
 impl CaptureSummary {
@@ -88,8 +91,8 @@ impl CaptureSummary {
             name: captures.first().map(|capture| capture.path.clone()).unwrap_or_default(),
             bytes: captures.iter().map(|capture| capture.bytes).sum(),
             packets: captures.iter().map(|capture| capture.packets).sum(),
-            first: captures.iter().filter_map(|capture| capture.first).min().map(|time| time.0),
-            last: captures.iter().filter_map(|capture| capture.last).max().map(|time| time.0),
+            first: captures.iter().filter_map(|capture| capture.first).min(),
+            last: captures.iter().filter_map(|capture| capture.last).max(),
             logins: sum(|server| server.logins.attempted),
             succeeded: sum(|server| server.logins.succeeded),
             failed: sum(|server| server.logins.failed),
@@ -140,8 +143,8 @@ impl Cause {
             count: finding.count,
             logins: finding.logins,
             clients: finding.client.count,
-            first: finding.first.0,
-            last: finding.last.0,
+            first: finding.first,
+            last: finding.last,
         }
     }
 }

@@ -3,31 +3,37 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::inventory::Problem;
 use super::summary::{CaptureSummary, Cause};
+use crate::facts::Time;
 use crate::rules::{Confidence, Severity};
 
 /// Servers of a cause that are named.
 const NAMED: usize = 256;
 
 /// The result of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Triage {
-    /// The captures, the worst first: by what was found, how sure it is, and how many logins it cost.
-    pub captures: Vec<CaptureSummary>,
     /// What was found, over all captures, the worst first.
     pub causes: Vec<FoldedCause>,
-    /// What could not be looked at: its name, and why.
-    pub problems: Vec<(String, String)>,
-    /// Files that are no captures.
+    /// The captures, the worst first: by what was found, how sure it is, and how many logins it cost.
+    pub captures: Vec<CaptureSummary>,
+    /// What could not be looked at.
+    pub problems: Vec<Problem>,
+    /// Files in folders and archives that are no captures.
     pub others: u64,
+    /// Captures that were not looked at, because the run was stopped before it came to them.
+    pub not_looked_at: u64,
 }
 
 /// A finding that captures have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Folded")]
 pub struct FoldedCause {
-    /// Code of the rule.
+    /// Code of the rule, such as `R1`.
     pub code: String,
     /// Slug of the rule.
     pub slug: String,
@@ -39,7 +45,7 @@ pub struct FoldedCause {
     pub confidence: Confidence,
     /// The listeners, the first 256 in order.
     pub servers: Vec<String>,
-    /// How many there are.
+    /// How many listeners there are.
     pub servers_count: u64,
     /// Captures that show it.
     pub captures: u64,
@@ -49,22 +55,22 @@ pub struct FoldedCause {
     pub count: u64,
     /// Logins that a person tried, estimated.
     pub logins: u64,
-    /// The first of them, nanoseconds since 1970, UTC.
-    pub first: i64,
+    /// The first of them.
+    pub first: Time,
     /// The last of them.
-    pub last: i64,
+    pub last: Time,
 }
 
 impl Triage {
     /// Of the captures that were looked at, in any order.
     #[must_use]
-    pub fn of(mut captures: Vec<CaptureSummary>, problems: Vec<(String, String)>, others: u64) -> Self {
+    pub fn of(mut captures: Vec<CaptureSummary>, problems: Vec<Problem>, others: u64) -> Self {
         captures.sort_by_cached_key(|capture| {
             let worst = capture.worst().map(|cause| (cause.severity, cause.confidence));
             (Reverse(worst), Reverse(capture.failed), Reverse(capture.unreadable), capture.name.clone())
         });
         let causes = fold(&captures);
-        Self { captures, causes, problems, others }
+        Self { causes, captures, problems, others, not_looked_at: 0 }
     }
 
     /// Whether a cause of failure was found.

@@ -114,7 +114,9 @@ fn exit_code(options: &AnalyzeOptions, analysis: &Analysis) -> ExitCode {
 /// A redactor that knows what these files are called.
 pub(super) fn redactor<'p>(policies: impl Iterator<Item = &'p Path>) -> Redactor {
     let mut redactor = Redactor::new();
-    policies.for_each(|path| redactor.file(&path.display().to_string()));
+    policies.for_each(|path| {
+        redactor.file(&path.display().to_string());
+    });
     redactor
 }
 

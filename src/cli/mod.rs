@@ -24,6 +24,8 @@ use tdscope::report::{self, events, json, one_line};
 const FAILED: u8 = 1;
 /// Usage was wrong, or an input could not be read at all.
 const UNREADABLE: u8 = 2;
+/// A Ctrl-C ended it (128 and the number of the signal, as shells have it).
+const INTERRUPTED: u8 = 130;
 
 /// Parses the arguments, runs a command, and maps the outcome to an exit code.
 pub(crate) fn main() -> ExitCode {

@@ -5,7 +5,7 @@ use super::*;
 use crate::analysis::{Analyzer, Settings};
 use crate::capture::{Chain, Input, open, open_reader};
 use crate::facts::ConnectionFacts;
-use crate::report::{json, text};
+use crate::report::{html, json, markdown, text};
 use crate::rules::Severity;
 
 /// Captures of `fixtures/`, each with the files that are read as one, in order.
@@ -197,12 +197,14 @@ fn no_address_and_no_name_is_left() {
 }
 
 /// Every form of a report.
-fn reports(analysis: &Analysis) -> [String; 2] {
-    let (mut as_text, mut as_json) = (Vec::new(), Vec::new());
+fn reports(analysis: &Analysis) -> [String; 4] {
+    let [mut as_text, mut as_json, mut page, mut ticket] = [const { Vec::new() }; 4];
     let style = text::Style { all_connections: true, ..text::Style::default() };
     text::write(analysis, &style, &mut as_text).unwrap();
     json::write(analysis, Severity::Info, &mut as_json).unwrap();
-    [as_text, as_json].map(|bytes| String::from_utf8(bytes).unwrap())
+    html::write(analysis, &html::Style::default(), &mut page).unwrap();
+    markdown::write(analysis, &markdown::Style::default(), &mut ticket).unwrap();
+    [as_text, as_json, page, ticket].map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 /// `10.0.0.1` is not in `10.0.0.12`; but `sql1` is in `sql1-a`.

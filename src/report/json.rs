@@ -247,6 +247,11 @@ pub(super) fn schema_of<T: JsonSchema>() -> String {
     text
 }
 
+/// How a value that is one word is written in JSON, such as `server-hello`.
+pub(super) fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// The report as a value.
 #[must_use]
 pub fn report(analysis: &Analysis, least: Severity) -> Report<'_> {

@@ -8,6 +8,8 @@ mod hostile;
 pub mod html;
 pub mod json;
 pub mod markdown;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod redact;
 pub mod rules;
 mod sanitize;

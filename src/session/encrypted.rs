@@ -1,6 +1,7 @@
 //! What can be told of an exchange from its turns alone: whose, and how long.
 
 use super::dialogue::Dialogue;
+use super::story::Letters;
 use crate::facts::{LoginFacts, LoginProof, Moment, Side, TdsFacts, Turn};
 use crate::tls::ProtocolVersion;
 
@@ -37,7 +38,7 @@ impl Dialogue {
             // Session tickets (RFC 8446 4.6.1) come before the client has said anything.
             return;
         }
-        self.story.push(side, "AD", at);
+        self.story.push(side, Letters::ApplicationData, at);
         let first_record = self.facts.turns.last().is_none_or(|turn| turn.side != side);
         self.turn(side, u64::from(len), at);
         match side {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dialogue::Dialogue;
 use super::memo::{KnownHello, certificate_chain, client_hello};
+use super::story::Letters;
 use crate::facts::{
     AlertFact, CertificateFacts, ClientCertificateFact, ClientHelloFacts, ClientKeyFact, Moment,
     ServerHelloFacts, ServerKeyFact, Side,
@@ -36,7 +37,7 @@ impl Dialogue {
             TlsEvent::EncryptedHandshake { .. } => self.finished(side, at),
             TlsEvent::ChangeCipherSpec => self.change_cipher_spec(side, at),
             TlsEvent::Alert(alert) => {
-                self.story.push(side, "ALERT", at);
+                self.story.push(side, Letters::Alert, at);
                 if side == Side::Server && self.tls.client.is_none() {
                     self.other_service(&[ALERT_RECORD], at);
                 }
@@ -102,7 +103,7 @@ impl Dialogue {
     }
 
     fn client_hello(&mut self, hello: &KnownHello, session_id: &[u8], len: u32, at: Moment) {
-        self.story.push(Side::Client, "CH", at);
+        self.story.push(Side::Client, Letters::ClientHello, at);
         if self.tls.server.is_some() {
             return; // a renegotiation, or a second connection's bytes: the first handshake is what counts
         }
@@ -126,12 +127,12 @@ impl Dialogue {
 
     fn server_hello(&mut self, hello: &ServerHello, at: Moment) {
         if hello.hello_retry_request {
-            self.story.push(Side::Server, "HRR", at);
+            self.story.push(Side::Server, Letters::HelloRetryRequest, at);
             self.tls.retry.get_or_insert(at);
             self.hello_segments = 0;
             return;
         }
-        self.story.push(Side::Server, "SH", at);
+        self.story.push(Side::Server, Letters::ServerHello, at);
         if self.tls.server.is_some() {
             return;
         }
@@ -226,7 +227,7 @@ impl Dialogue {
     }
 
     fn client_key(&mut self, body: &[u8], at: Moment) {
-        self.story.push(Side::Client, "KE", at);
+        self.story.push(Side::Client, Letters::KeyExchange, at);
         let key = ClientKeyExchange::parse(body, self.key_exchange());
         let prime_len = self.tls.server_key.as_ref().and_then(|key| key.dh_len);
         let public_short = prime_len.is_some_and(|len| key.leading_zero || key.public_len < len);
@@ -244,7 +245,7 @@ impl Dialogue {
         };
         if slot.is_none() {
             *slot = Some(at);
-            self.story.push(side, "CE", at);
+            self.story.push(side, Letters::ChangeCipherSpec, at);
         }
     }
 
@@ -267,7 +268,7 @@ impl Dialogue {
     }
 
     pub(super) fn encrypted_alert(&mut self, side: Side, at: Moment) {
-        self.story.push(side, "alert", at);
+        self.story.push(side, Letters::EncryptedAlert, at);
         self.alert(AlertFact { from: side, moment: at, level: None, description: None });
     }
 
@@ -285,7 +286,7 @@ impl Dialogue {
                 return;
             }
             if self.facts.login.is_none() {
-                self.story.push(side, "AD", at);
+                self.story.push(side, Letters::ApplicationData, at);
                 self.facts.login = Some(super::encrypted::encrypted_login(at));
             }
             self.turn(side, u64::from(len), at);

@@ -1,6 +1,7 @@
 //! TDS messages in clear.
 
 use super::dialogue::Dialogue;
+use super::story::Letters;
 use crate::facts::{
     LoginAckFact, LoginFacts, LoginProof, Moment, OtherServiceFact, PreloginFacts, RoutingFact,
     ServerMessageFact, Side,
@@ -33,11 +34,11 @@ impl Dialogue {
             (Side::Client, PacketType::LOGIN7) => self.login7(payload, len, cut, at),
             (Side::Client, PacketType::LEGACY_LOGIN) => self.legacy_login(payload, len, at),
             (Side::Client, PacketType::SSPI | PacketType::FED_AUTH_TOKEN) => {
-                self.story.push(side, "SS", at);
+                self.story.push(side, Letters::Sspi, at);
                 self.turn(side, len, at);
             }
             (Side::Client, PacketType::ATTENTION) => {
-                self.story.push(side, "ATTN", at);
+                self.story.push(side, Letters::Attention, at);
                 self.facts.attention.get_or_insert(at);
             }
             (Side::Client, _) => self.request(kind, len, at),
@@ -52,7 +53,7 @@ impl Dialogue {
         if payload.first() == Some(&0x80) && self.sslv2_hello(payload, at) {
             return;
         }
-        self.story.push(Side::Client, "PL", at);
+        self.story.push(Side::Client, Letters::Prelogin, at);
         self.hello_segments = 0;
         let prelogin = Prelogin::parse(payload, false);
         self.note_malformed(prelogin.malformed.filter(|_| !cut).map(|what| ("PRELOGIN", what)));
@@ -62,7 +63,7 @@ impl Dialogue {
             if let Some((spoken, words)) = self.early_words.take()
                 && self.other_service(&words, spoken)
             {
-                self.story.push(Side::Server, "??", spoken);
+                self.story.push(Side::Server, Letters::Unknown, spoken);
             }
         }
     }
@@ -74,7 +75,7 @@ impl Dialogue {
     }
 
     fn server_prelogin(&mut self, payload: &[u8], cut: bool, at: Moment) {
-        self.story.push(Side::Server, "PR", at);
+        self.story.push(Side::Server, Letters::PreloginResponse, at);
         let response = Prelogin::parse(payload, true);
         self.note_malformed(response.malformed.filter(|_| !cut).map(|what| ("PRELOGIN response", what)));
         self.facts.response = Some(prelogin_facts(response, at));
@@ -90,7 +91,7 @@ impl Dialogue {
     }
 
     fn login7(&mut self, payload: &[u8], len: u64, cut: bool, at: Moment) {
-        self.story.push(Side::Client, "L7", at);
+        self.story.push(Side::Client, Letters::Login, at);
         self.turn(Side::Client, len, at);
         let login = Login7::parse(payload);
         self.note_malformed(login.malformed.filter(|_| !cut).map(|what| ("LOGIN7", what)));
@@ -99,7 +100,7 @@ impl Dialogue {
     }
 
     fn legacy_login(&mut self, payload: &[u8], len: u64, at: Moment) {
-        self.story.push(Side::Client, "L7", at);
+        self.story.push(Side::Client, Letters::Login, at);
         self.turn(Side::Client, len, at);
         let legacy = LegacyLogin::parse(payload);
         self.tds_version = legacy.login.tds_version;
@@ -108,11 +109,11 @@ impl Dialogue {
 
     fn request(&mut self, kind: PacketType, len: u64, at: Moment) {
         let letters = match kind {
-            PacketType::SQL_BATCH => "BAT",
-            PacketType::RPC => "RPC",
-            PacketType::BULK_LOAD => "BULK",
-            PacketType::TRANSACTION_MANAGER => "TM",
-            _ => "DATA",
+            PacketType::SQL_BATCH => Letters::Batch,
+            PacketType::RPC => Letters::Rpc,
+            PacketType::BULK_LOAD => Letters::BulkLoad,
+            PacketType::TRANSACTION_MANAGER => Letters::Transaction,
+            _ => Letters::Data,
         };
         self.story.push(Side::Client, letters, at);
         self.turn(Side::Client, len, at);
@@ -135,17 +136,17 @@ impl Dialogue {
         if !cut {
             self.note_malformed(malformed.map(|what| ("response", what)));
         }
-        let mut letters = "DATA";
+        let mut letters = Letters::Data;
         for token in tokens {
             match token {
                 Token::LoginAck { tds_version, program, .. } => {
-                    letters = "LA";
+                    letters = Letters::LoginAck;
                     self.tds_version = tds_version;
                     self.facts.login_ack.get_or_insert(LoginAckFact { moment: at, tds_version, program });
                     self.log_in(LoginProof::LoginAck, at);
                 }
                 Token::Error(message) => {
-                    letters = if letters == "LA" { letters } else { "ER" };
+                    letters = if letters == Letters::LoginAck { letters } else { Letters::Error };
                     if self.facts.errors.len() < ERRORS {
                         self.facts.errors.push(ServerMessageFact {
                             moment: at,
@@ -158,7 +159,7 @@ impl Dialogue {
                     }
                 }
                 Token::EnvChange { routing: Some(routing), .. } => {
-                    letters = "ROUTE";
+                    letters = Letters::Routing;
                     self.facts.routing.get_or_insert(RoutingFact {
                         moment: at,
                         host: routing.host,
@@ -167,7 +168,7 @@ impl Dialogue {
                     });
                 }
                 Token::Sspi { .. } => {
-                    letters = "SS";
+                    letters = Letters::Sspi;
                     self.facts.sspi_rounds += 1;
                 }
                 _ => {}
@@ -208,7 +209,7 @@ impl Dialogue {
             let shown = bytes.get(..STRANGE_BYTES.min(bytes.len())).unwrap_or_default();
             self.early_words.get_or_insert_with(|| (at, shown.to_vec()));
         } else if self.other_service(bytes, at) {
-            self.story.push(side, "??", at);
+            self.story.push(side, Letters::Unknown, at);
         }
     }
 

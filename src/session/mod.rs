@@ -192,8 +192,9 @@ impl Handler for Session {
         }
         self.signals.note(event, at);
         if let Some((client, _)) = self.client {
-            let letters = story::transport(&event.signal);
-            self.signals.story.push(side_of(client, event.dir), letters, at);
+            if let Some(letters) = story::transport(&event.signal) {
+                self.signals.story.push(side_of(client, event.dir), letters, at);
+            }
         }
         Interest::Payload
     }

@@ -23,32 +23,115 @@ pub(super) struct Story {
     disordered: bool,
 }
 
+/// A word as it is kept: every connection has a dozen, and most are never read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word {
-    letters: &'static str,
-    at: Order,
+    /// Nanoseconds since 1970.
+    time: i64,
+    /// The frame, for packets of the same time.
+    frame: u32,
     times: u16,
     side: Side,
+    letters: Letters,
 }
 
-/// What is needed of a moment to merge two stories: its time, and the frame for packets of the same time.
+impl Word {
+    /// What is needed of a moment to merge two stories.
+    fn at(&self) -> Order {
+        (self.time, self.frame)
+    }
+}
+
+/// Time and frame.
 type Order = (i64, u32);
+
+/// What happened, by the letters that stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Letters {
+    Syn,
+    SynAck,
+    Ack,
+    Retransmission,
+    KeepAlive,
+    ZeroWindow,
+    Fin,
+    ResetAck,
+    Reset,
+    Icmp,
+    Prelogin,
+    PreloginResponse,
+    ClientHello,
+    HelloRetryRequest,
+    ServerHello,
+    KeyExchange,
+    ChangeCipherSpec,
+    ApplicationData,
+    Alert,
+    EncryptedAlert,
+    Login,
+    Sspi,
+    LoginAck,
+    Error,
+    Routing,
+    Batch,
+    Rpc,
+    BulkLoad,
+    Transaction,
+    Attention,
+    Data,
+    Unknown,
+}
+
+impl Letters {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Syn => "S",
+            Self::SynAck => "AS",
+            Self::Ack => "A",
+            Self::Retransmission => "RET",
+            Self::KeepAlive => "KA",
+            Self::ZeroWindow => "ZW",
+            Self::Fin => "AF",
+            Self::ResetAck => "AR",
+            Self::Reset => "R",
+            Self::Icmp => "ICMP",
+            Self::Prelogin => "PL",
+            Self::PreloginResponse => "PR",
+            Self::ClientHello => "CH",
+            Self::HelloRetryRequest => "HRR",
+            Self::ServerHello => "SH",
+            Self::KeyExchange => "KE",
+            Self::ChangeCipherSpec => "CE",
+            Self::ApplicationData => "AD",
+            Self::Alert => "ALERT",
+            Self::EncryptedAlert => "alert",
+            Self::Login => "L7",
+            Self::Sspi => "SS",
+            Self::LoginAck => "LA",
+            Self::Error => "ER",
+            Self::Routing => "ROUTE",
+            Self::Batch => "BAT",
+            Self::Rpc => "RPC",
+            Self::BulkLoad => "BULK",
+            Self::Transaction => "TM",
+            Self::Attention => "ATTN",
+            Self::Data => "DATA",
+            Self::Unknown => "??",
+        }
+    }
+}
 
 impl Story {
     /// Adds a word; the same word again is counted, not repeated.
-    pub(super) fn push(&mut self, side: Side, letters: &'static str, at: Moment) {
-        if letters.is_empty() {
-            return;
-        }
+    pub(super) fn push(&mut self, side: Side, letters: Letters, at: Moment) {
         let last = if self.tail.is_empty() { self.head.last_mut() } else { self.tail.back_mut() };
-        let last_at = last.as_ref().map(|word| word.at);
+        let last_at = last.as_ref().map(|word| word.at());
         if let Some(word) = last.filter(|word| word.side == side && word.letters == letters) {
             word.times = word.times.saturating_add(1);
             return;
         }
-        let at = (at.time.0, at.at.frame() as u32);
-        self.disordered |= last_at.is_some_and(|last| at < last);
-        let word = Word { letters, at, times: 1, side };
+        let word = Word { time: at.time.0, frame: at.at.frame() as u32, times: 1, side, letters };
+        self.disordered |= last_at.is_some_and(|last| word.at() < last);
         if self.head.len() < HEAD {
             if self.head.capacity() == 0 {
                 self.head.reserve(USUAL);
@@ -67,7 +150,7 @@ impl Story {
     fn merge(transport: &Self, dialogue: &Self) -> String {
         let stories = [dialogue, transport];
         let cut = stories.iter().filter(|story| story.skipped > 0);
-        let resumed = cut.filter_map(|story| story.tail.front()).map(|word| word.at).min();
+        let resumed = cut.filter_map(|story| story.tail.front()).map(Word::at).min();
         let mut line = Line {
             text: String::with_capacity(5 * (dialogue.words().count() + transport.words().count())),
             resumed,
@@ -75,7 +158,7 @@ impl Story {
         if stories.iter().all(|story| !story.disordered) {
             let mut rest = transport.words().peekable();
             for word in dialogue.words() {
-                while let Some(earlier) = rest.next_if(|other| other.at < word.at) {
+                while let Some(earlier) = rest.next_if(|other| other.at() < word.at()) {
                     line.add(earlier);
                 }
                 line.add(word);
@@ -83,7 +166,7 @@ impl Story {
             rest.for_each(|word| line.add(word));
         } else {
             let mut words: Vec<&Word> = stories.iter().flat_map(|story| story.words()).collect();
-            words.sort_by_key(|word| word.at);
+            words.sort_by_key(|word| word.at());
             words.into_iter().for_each(|word| line.add(word));
         }
         line.text
@@ -119,7 +202,7 @@ struct Line {
 
 impl Line {
     fn add(&mut self, word: &Word) {
-        if self.resumed.is_some_and(|at| word.at >= at) {
+        if self.resumed.is_some_and(|at| word.at() >= at) {
             self.text.push_str(if self.text.is_empty() { "..." } else { " ..." });
             self.resumed = None;
         }
@@ -129,30 +212,30 @@ impl Line {
             (Side::Client, true) => ">",
             (Side::Server, true) => "<",
         });
-        self.text.push_str(word.letters);
+        self.text.push_str(word.letters.as_str());
         if word.times > 1 {
             let _ = write!(self.text, "*{}", word.times);
         }
     }
 }
 
-/// The letters of a transport signal; empty for what the story leaves out.
-pub(super) fn transport(signal: &Signal<'_>) -> &'static str {
-    match signal {
-        Signal::Syn { .. } => "S",
-        Signal::SynAck { .. } => "AS",
-        Signal::HandshakeDone => "A",
-        Signal::Retransmit { .. } => "RET",
-        Signal::KeepAlive { .. } => "KA",
-        Signal::ZeroWindow => "ZW",
-        Signal::ChallengeAck => "A",
-        Signal::Fin => "AF",
-        Signal::Reset(shape) if shape.ack => "AR",
-        Signal::Reset(_) => "R",
-        Signal::Icmp { .. } => "ICMP",
+/// The letters of a transport signal; none for what the story leaves out.
+pub(super) fn transport(signal: &Signal<'_>) -> Option<Letters> {
+    Some(match signal {
+        Signal::Syn { .. } => Letters::Syn,
+        Signal::SynAck { .. } => Letters::SynAck,
+        Signal::HandshakeDone => Letters::Ack,
+        Signal::Retransmit { .. } => Letters::Retransmission,
+        Signal::KeepAlive { .. } => Letters::KeepAlive,
+        Signal::ZeroWindow => Letters::ZeroWindow,
+        Signal::ChallengeAck => Letters::Ack,
+        Signal::Fin => Letters::Fin,
+        Signal::Reset(shape) if shape.ack => Letters::ResetAck,
+        Signal::Reset(_) => Letters::Reset,
+        Signal::Icmp { .. } => Letters::Icmp,
         Signal::Data { .. }
         | Signal::Gap { .. }
         | Signal::OverlapConflict { .. }
-        | Signal::KeepAliveAnswered => "",
-    }
+        | Signal::KeepAliveAnswered => return None,
+    })
 }

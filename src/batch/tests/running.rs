@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::sync::Mutex;
 
-use super::super::{Batch, CaptureSummary, Inventory, Job, State, Triage, Watcher, chained};
+use super::super::{Batch, CaptureSummary, Inventory, Job, State, Stop, Triage, Watcher, chained};
 use super::{Folder, fixture, pcap};
 use crate::analysis::{Analysis, Settings};
 
@@ -17,7 +17,7 @@ impl Watcher for Log {
         self.0.lock().unwrap().1 += bytes;
     }
 
-    fn done(&self, index: usize, _: &CaptureSummary, analysis: Option<&Analysis>) {
+    fn done(&self, index: usize, _: &mut CaptureSummary, analysis: Option<&Analysis>) {
         assert!(analysis.is_some());
         self.0.lock().unwrap().0.push(index);
     }
@@ -45,7 +45,7 @@ fn captures() -> Folder {
 }
 
 fn batch(workers: usize, memory: u64) -> Batch {
-    Batch { settings: Settings::default(), workers, memory }
+    Batch { settings: Settings::default(), workers, memory, in_order: false, stop: Stop::default() }
 }
 
 #[test]

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Exit code of a process that a second Ctrl-C ends (128 and the number of the signal, as shells have it).
-const INTERRUPTED: i32 = 130;
+use crate::cli::INTERRUPTED;
 
 /// Signals that came.
 pub(super) struct Signals {
@@ -24,7 +23,7 @@ impl Signals {
     pub(super) fn new() -> io::Result<Self> {
         let signals = Self { stop: Arc::default(), summary: Arc::default() };
         for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&signals.stop))?;
+            flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(&signals.stop))?;
             flag::register(signal, Arc::clone(&signals.stop))?;
         }
         #[cfg(unix)]

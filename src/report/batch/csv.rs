@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use csv::{QuoteStyle, WriterBuilder};
 
-use crate::batch::{CaptureSummary, Cause, Triage};
+use crate::batch::{CaptureSummary, Cause, Problem, Triage};
 use crate::facts::Time;
+use crate::report::json::word;
 use crate::report::sanitize::one_line;
 
 const COLUMNS: [&str; 21] = [
@@ -47,7 +48,7 @@ pub fn write(triage: &Triage, out: &mut dyn Write) -> io::Result<()> {
             writer.write_record(row(capture, Some(cause)))?;
         }
     }
-    for (name, why) in &triage.problems {
+    for Problem { name, why } in &triage.problems {
         let mut row = vec![String::new(); COLUMNS.len()];
         for (column, text) in [(1, name), (COLUMNS.len() - 1, why)] {
             if let Some(cell) = row.get_mut(column) {
@@ -99,11 +100,6 @@ fn harmless(text: &str) -> String {
     if formula { format!("'{text}") } else { text }
 }
 
-fn time(time: i64) -> String {
-    Time(time).timestamp().to_string()
-}
-
-/// As it stands in JSON.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+fn time(time: Time) -> String {
+    time.timestamp().to_string()
 }

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use super::table::{cell, row, table};
 use super::writer::Html;
 use super::{SHEET, policy};
-use crate::batch::{CaptureSummary, Triage};
-use crate::facts::Time;
+use crate::batch::{CaptureSummary, Problem, Triage};
 use crate::report::document::Style;
 use crate::report::words::{
     Times, all_logins, cause_line, confidence, extent, grouped, other_files, servers_of, spread, symbol,
@@ -119,7 +118,7 @@ fn causes(html: &mut Html, triage: &Triage, style: &Style, times: &Times) {
                         cause.title.clone(),
                         sure.to_owned(),
                         spread(triage, cause),
-                        times.date(Time(cause.first).timestamp()),
+                        times.date(cause.first.timestamp()),
                         servers_of(&cause.servers, cause.servers_count, SERVERS),
                     ];
                     row(html, &format!("{} {}", symbol(cause.severity), cause.code), &cells);
@@ -180,7 +179,7 @@ fn one(
             None => html.text(&capture.name),
         });
         cell(html, &capture.case);
-        cell(html, &capture.first.map(|first| times.date(Time(first).timestamp())).unwrap_or_default());
+        cell(html, &capture.first.map(|first| times.date(first.timestamp())).unwrap_or_default());
         cell(html, &grouped(capture.logins));
         cell(html, &grouped(capture.failed));
         html.element("td", &[], |html| {
@@ -207,7 +206,7 @@ fn problems(html: &mut Html, triage: &Triage) {
         html.words("h2", &[("id", "problems")], "Not looked at");
         if !triage.problems.is_empty() {
             table(html, "What could not be looked at", &["Name", "Why"], |html| {
-                for (name, why) in triage.problems.iter().take(PROBLEMS) {
+                for Problem { name, why } in triage.problems.iter().take(PROBLEMS) {
                     row(html, name, std::slice::from_ref(why));
                 }
             });

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use super::writer::Markdown;
-use crate::batch::{CaptureSummary, Triage};
-use crate::facts::Time;
+use crate::batch::{CaptureSummary, Problem, Triage};
 use crate::report::document::Style;
 use crate::report::words::{
     Times, all_logins, confidence, extent, grouped, other_files, servers_of, spread, symbol, triage_verdict,
@@ -32,7 +31,7 @@ pub fn triage(triage: &Triage, style: &Style, out: &mut dyn Write) -> io::Result
     if !triage.problems.is_empty() {
         markdown.heading(2, "Not looked at");
         let told = triage.problems.iter().take(PROBLEMS);
-        told.for_each(|(name, why)| markdown.bullet(&format!("{name}: {why}")));
+        told.for_each(|Problem { name, why }| markdown.bullet(&format!("{name}: {why}")));
         let more = triage.problems.len().saturating_sub(PROBLEMS) as u64;
         if more > 0 {
             markdown.bullet(&format!("and {} more", grouped(more)));
@@ -55,7 +54,7 @@ fn causes(markdown: &mut Markdown, triage: &Triage, style: &Style) {
                 cause.title.clone(),
                 sure.to_owned(),
                 spread(triage, cause),
-                times.date(Time(cause.first).timestamp()),
+                times.date(cause.first.timestamp()),
                 servers_of(&cause.servers, cause.servers_count, SERVERS),
             ]
         })

@@ -26,6 +26,8 @@ use names::Names;
 pub struct Redactor {
     addresses: Addresses,
     names: Names,
+    /// No text quotes these.
+    cases: BTreeMap<String, String>,
     /// Chains are shared between connections, and so are what stands for them: by where the original stands, which is kept
     /// so that nothing else comes to stand there.
     chains: BTreeMap<usize, (Chain, Chain)>,
@@ -43,11 +45,11 @@ impl Redactor {
     /// Replaces every address and name in an analysis; every report of it can then be shown.
     pub fn redact(&mut self, analysis: &mut Analysis) {
         self.number_addresses(analysis);
-        for (number, capture) in (1_u64..).zip(&mut analysis.captures) {
+        let mut paths = Vec::new();
+        for capture in &mut analysis.captures {
             if capture.format != crate::facts::CaptureFacts::LIVE {
-                let instead = format!("capture-{number}{}", extension(&capture.path));
-                self.names.set(&capture.path, instead.clone());
-                capture.path = instead;
+                let instead = self.capture(&capture.path);
+                paths.push(std::mem::replace(&mut capture.path, instead));
             }
         }
         for server in &mut analysis.servers {
@@ -75,6 +77,8 @@ impl Redactor {
         for finding in &mut analysis.findings {
             self.finding(finding);
         }
+        // What is said of the next capture does not quote this one: it need not be searched for there.
+        paths.iter().for_each(|path| self.names.no_longer_quoted(path));
     }
 
     /// What stands for an address.
@@ -88,10 +92,25 @@ impl Redactor {
         self.names.text(text, &self.addresses)
     }
 
-    /// Names a file that texts may quote, such as that of a policy. Only its extension stays.
-    pub fn file(&mut self, path: &str) {
+    /// What stands for a file that texts may quote, such as that of a policy. Only its extension stays.
+    pub fn file(&mut self, path: &str) -> String {
         let extension = extension(path);
-        self.names.with("file", path, |number| format!("file-{number}{extension}"));
+        self.names.with("file", path, |number| format!("file-{number}{extension}"))
+    }
+
+    /// What stands for the file of a capture. Only its extension stays.
+    pub fn capture(&mut self, path: &str) -> String {
+        let extension = extension(path);
+        self.names.with("capture", path, |number| format!("capture-{number}{extension}"))
+    }
+
+    /// What stands for a case.
+    pub fn case(&mut self, case: &str) -> String {
+        if case.is_empty() {
+            return String::new();
+        }
+        let number = self.cases.len() + 1;
+        self.cases.entry(case.to_owned()).or_insert_with(|| format!("case-{number}")).clone()
     }
 
     /// Servers first, then the clients of findings, then all others: the first ones are those that are talked about.
@@ -145,7 +164,10 @@ impl Redactor {
 
 /// The extensions of a capture's or a policy's file, such as `.pcapng.gz`; nothing that could be a part of a name.
 fn extension(path: &str) -> String {
-    const KNOWN: [&str; 10] = ["pcap", "pcapng", "cap", "ntar", "gz", "dmp", "txt", "json", "reg", "csv"];
+    const KNOWN: [&str; 16] = [
+        "pcap", "pcapng", "cap", "etl", "ntar", "gz", "zst", "dmp", "zip", "tar", "tgz", "tzst", "txt",
+        "json", "reg", "csv",
+    ];
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
     let mut kept: Vec<&str> =
         name.rsplit('.').take_while(|part| KNOWN.contains(part) && *part != name).take(2).collect();

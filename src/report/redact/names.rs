@@ -120,6 +120,14 @@ impl Names {
         self.known.insert(folded, instead);
     }
 
+    /// No text that comes quotes this name.
+    pub(super) fn no_longer_quoted(&mut self, original: &str) {
+        let folded = original.to_lowercase();
+        if let Some(alike) = folded.chars().next().and_then(|first| self.quoted.get_mut(&first)) {
+            alike.retain(|name| *name != folded);
+        }
+    }
+
     /// A text with every known name and address in it replaced, the longest first, where it stands as a whole word.
     pub(super) fn text(&self, text: &str, addresses: &Addresses) -> String {
         let mut out = String::with_capacity(text.len());

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Style;
 use super::page::{INDENT, Page, Paint};
-use crate::batch::{CaptureSummary, Cause, FoldedCause, Triage};
+use crate::batch::{CaptureSummary, Cause, FoldedCause, Problem, Triage};
 use crate::report::words::{
     all_logins, cause_line, confidence, count, extent, grouped, other_files, servers_of, since, spread,
     symbol, triage_verdict,
@@ -116,7 +116,7 @@ fn problems(page: &mut Page<'_>, triage: &Triage) {
     if !triage.problems.is_empty() {
         page.headline("not looked at", Paint::Bold, &[]);
     }
-    for (name, why) in triage.problems.iter().take(PROBLEMS) {
+    for Problem { name, why } in triage.problems.iter().take(PROBLEMS) {
         page.paragraph(INDENT, &format!("{name}: {why}"), Paint::Warning);
     }
     if triage.problems.len() > PROBLEMS {

@@ -28,8 +28,8 @@ pub(in crate::report) fn affected_by(severity: Severity, connections: u64, login
 }
 
 /// `since 2026-03-01 02:14:07 UTC`.
-pub(in crate::report) fn since(times: &Times, time: i64) -> String {
-    format!("since {}", times.date(Time(time).timestamp()))
+pub(in crate::report) fn since(times: &Times, time: Time) -> String {
+    format!("since {}", times.date(time.timestamp()))
 }
 
 /// `10.1.0.10:1433, 10.1.0.11:1433 and 7 more`.
@@ -72,18 +72,24 @@ pub(in crate::report) fn cause_line(cause: &Cause) -> String {
     text.join(", ")
 }
 
-/// `3 captures with failures, 2 causes; 1 capture could not be read`.
+/// `3 captures with failures, 2 causes; 1 capture could not be read; stopped: 40 captures were not looked at`.
 pub(in crate::report) fn triage_verdict(triage: &Triage) -> String {
     let failed = triage.captures.iter().filter(|capture| capture.has_failed()).count() as u64;
     let unreadable = triage.captures.iter().filter(|capture| capture.unreadable).count() as u64;
     let causes = triage.causes.iter().filter(|cause| cause.severity == Severity::Error).count() as u64;
     let mut text = match failed {
-        0 if unreadable == triage.captures.len() as u64 => "no capture was read".to_owned(),
+        0 if unreadable == triage.captures.len() as u64 && (unreadable > 0 || triage.not_looked_at == 0) => {
+            "no capture was read".to_owned()
+        }
         0 => "nothing failed".to_owned(),
         _ => format!("{} with failures, {}", count(failed, "capture"), count(causes, "cause")),
     };
     if unreadable > 0 {
         text.push_str(&format!("; {} could not be read", count(unreadable, "capture")));
+    }
+    if triage.not_looked_at > 0 {
+        let verb = if triage.not_looked_at == 1 { "was" } else { "were" };
+        text.push_str(&format!("; stopped: {} {verb} not looked at", count(triage.not_looked_at, "capture")));
     }
     text
 }
