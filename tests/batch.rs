@@ -252,13 +252,13 @@ fn a_run_that_is_killed_goes_on_where_it_was() {
 fn what_is_done_is_told_when_a_run_is_stopped() {
     let folder = many("stopped");
     for redact in [&[][..], &["--redact"]] {
-        let mut child = begun(&folder, redact);
+        let child = begun(&folder, redact);
         let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         assert!(kill.success());
         // The signal came before anything more is read, and so before the run could go on.
-        let mut told = String::new();
-        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
         let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("tdscope: stopping: the result has what is done so far"), "{told}");
         assert_eq!(output.status.code(), Some(130), "{told}");
         let triage = json(&output);
         let (looked, not) = (triage["captures"].as_array().unwrap().len(), &triage["not_looked_at"]);

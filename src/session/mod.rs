@@ -191,10 +191,8 @@ impl Handler for Session {
             _ => {}
         }
         self.signals.note(event, at);
-        if let Some((client, _)) = self.client {
-            if let Some(letters) = story::transport(&event.signal) {
-                self.signals.story.push(side_of(client, event.dir), letters, at);
-            }
+        if let (Some((client, _)), Some(letters)) = (self.client, story::transport(&event.signal)) {
+            self.signals.story.push(side_of(client, event.dir), letters, at);
         }
         Interest::Payload
     }

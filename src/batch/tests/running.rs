@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use super::super::{Batch, CaptureSummary, Inventory, Job, State, Stop, Triage, Watcher, chained};
 use super::{Folder, fixture, pcap};
 use crate::analysis::{Analysis, Settings};
+use crate::facts::Time;
 
 /// Hears which captures are done, and how many bytes were read.
 #[derive(Default)]
@@ -132,5 +133,50 @@ fn files_of_a_ring_are_one_capture() {
     let found = batch(1, 1).run(&jobs(&folder), &Log::default());
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].files.len(), found[0].packets), (2, 3));
-    assert_eq!((found[0].first, found[0].last), (Some(1_000_000_000), Some(3_000_000_000)));
+    assert_eq!((found[0].first, found[0].last), (Some(Time(1_000_000_000)), Some(Time(3_000_000_000))));
+}
+
+#[test]
+fn whoever_listens_in_order_hears_in_the_same_order_whatever_the_workers() {
+    let folder = captures();
+    let jobs = jobs(&folder);
+    let heard = |workers: usize| {
+        let log = Log::default();
+        let found = Batch { in_order: true, ..batch(workers, u64::MAX) }.run(&jobs, &log);
+        assert_eq!(found.len(), jobs.len());
+        log.0.into_inner().unwrap().0
+    };
+    let alone = heard(1);
+    assert_eq!(alone.len(), jobs.len());
+    for workers in [2, 5, 16] {
+        assert_eq!(heard(workers), alone);
+    }
+}
+
+/// Stops the batch when the third capture is done.
+struct Impatient<'a>(&'a Stop, Mutex<usize>);
+
+impl Watcher for Impatient<'_> {
+    fn read(&self, _: u64) {}
+
+    fn done(&self, _: usize, _: &mut CaptureSummary, _: Option<&Analysis>) {
+        let mut done = self.1.lock().unwrap();
+        *done += 1;
+        if *done == 3 {
+            assert!(!self.0.stop());
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_stopped_gives_what_it_has() {
+    let folder = captures();
+    let jobs = jobs(&folder);
+    for (workers, in_order) in [(1, false), (1, true), (4, false), (4, true)] {
+        let batch = Batch { in_order, ..batch(workers, u64::MAX) };
+        let found = batch.run(&jobs, &Impatient(&batch.stop, Mutex::new(0)));
+        assert!((3..3 + workers).contains(&found.len()), "{} of {workers} {in_order}", found.len());
+        assert!(found.iter().all(|capture| !capture.problems.contains(&"stopped".to_owned())));
+        assert!(batch.run(&jobs, &Log::default()).is_empty(), "it stays stopped");
+    }
 }

@@ -119,6 +119,12 @@ impl Watcher for Desk<'_> {
         if let Some(Err(error)) = readable.map(|analysis| self.folders.capture(summary, analysis)) {
             complain(&format!("tdscope: {error}"));
         }
+        let noted = self.state.zip(job).map(|(state, job)| state.note(job, summary));
+        if let Some(Err(error)) = noted
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            complain(&format!("tdscope: what is done cannot be remembered: {error}"));
+        }
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let worst = self.worst(summary);
         let all = self.jobs.len();
@@ -133,12 +139,6 @@ impl Watcher for Desk<'_> {
             let name = job.map(Job::name).filter(|name| *name != summary.name);
             let name = name.map_or_else(|| summary.name.clone(), |name| format!("{name} ({})", summary.name));
             complain(&format!("tdscope: {done}/{all} {name}: {what}"));
-        }
-        let noted = self.state.zip(job).map(|(state, job)| state.note(job, summary));
-        if let Some(Err(error)) = noted
-            && !self.told.swap(true, Ordering::Relaxed)
-        {
-            complain(&format!("tdscope: what is done cannot be remembered: {error}"));
         }
     }
 }
