@@ -7,24 +7,28 @@ use crate::rules::Severity;
 
 /// `40 logins (52 connections) at 3 servers in 12 captures of 2 cases`.
 pub(in crate::report) fn spread(triage: &Triage, cause: &FoldedCause) -> String {
-    let mut text = affected_by(cause.severity, cause.count, cause.logins);
+    let mut parts: Vec<String> = affected_by(cause.severity, cause.count, cause.logins).into_iter().collect();
     if cause.servers_count > 0 {
-        text.push_str(&format!(" at {}", count(cause.servers_count, "server")));
+        parts.push(format!("at {}", count(cause.servers_count, "server")));
     }
-    text.push_str(&format!(" in {}", count(cause.captures, "capture")));
+    parts.push(format!("in {}", count(cause.captures, "capture")));
+    let mut text = parts.join(" ");
     if triage.cases().len() > 1 {
         text.push_str(&format!(" of {}", count(cause.cases, "case")));
     }
     text
 }
 
-/// `44 logins`, or with the connections where drivers tried more than once for one.
-pub(in crate::report) fn affected_by(severity: Severity, connections: u64, logins: u64) -> String {
-    match severity {
+/// `44 logins`, or with the connections where drivers tried more than once for one; nothing where it did not come to a
+/// connection.
+fn affected_by(severity: Severity, connections: u64, logins: u64) -> Option<String> {
+    let text = match severity {
+        _ if connections == 0 => return None,
         Severity::Error if logins == connections => count(logins, "login"),
         Severity::Error => format!("{} ({})", count(logins, "login"), count(connections, "connection")),
         _ => count(connections, "connection"),
-    }
+    };
+    Some(text)
 }
 
 /// `since 2026-03-01 02:14:07 UTC`.
@@ -64,7 +68,8 @@ pub(in crate::report) fn all_logins(triage: &Triage) -> String {
 
 /// `TLS..., 12 logins, certain, 10.1.0.10:1433`.
 pub(in crate::report) fn cause_line(cause: &Cause) -> String {
-    let mut text = vec![cause.title.clone(), affected_by(cause.severity, cause.count, cause.logins)];
+    let mut text = vec![cause.title.clone()];
+    text.extend(affected_by(cause.severity, cause.count, cause.logins));
     if cause.severity == Severity::Error {
         text.push(confidence(cause.confidence).to_owned());
     }
