@@ -77,7 +77,7 @@ fn tables_say_what_json_says() {
         let first: Option<jiff::Timestamp> = capture["first"].as_str().map(|time| time.parse().unwrap());
         match row["first"] {
             Field::TimestampMicros(micros) => {
-                assert_eq!(Some(micros), first.map(|first| first.as_microsecond()))
+                assert_eq!(Some(micros), first.map(jiff::Timestamp::as_microsecond));
             }
             ref other => assert!(first.is_none(), "{other}"),
         }

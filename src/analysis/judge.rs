@@ -284,7 +284,7 @@ fn with_connection_quality(mut captures: Vec<CaptureFacts>, collector: &Collecto
         capture.quality.midstream = of(&collector.quality.midstream);
         capture.quality.one_sided = of(&collector.quality.one_sided);
         capture.quality.gapped = of(&collector.quality.gapped);
-        capture.quality.duplicates = of(&collector.quality.duplicates);
+        capture.quality.duplicates += of(&collector.quality.duplicates);
         let votes = collector.taken_at.0.get(&file).copied().unwrap_or_default();
         (capture.quality.taken_at, capture.quality.taken_at_shown_by) = votes.decide();
     }

@@ -56,6 +56,12 @@ pub enum ErrorKind {
         /// How to turn it into a capture that is read.
         advice: &'static str,
     },
+    /// It can be read, and there is nothing in it to look at.
+    #[error("{what}")]
+    NoPackets {
+        /// What it is, and what it should have been.
+        what: &'static str,
+    },
     /// The file header or a block cannot be what the format says.
     #[error("offset {offset}: {what}")]
     Malformed {

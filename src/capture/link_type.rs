@@ -19,6 +19,8 @@ impl LinkType {
     pub const PPP_HDLC: Self = Self(50);
     /// Raw IP, version in the first nibble.
     pub const RAW: Self = Self(101);
+    /// IEEE 802.11.
+    pub const IEEE802_11: Self = Self(105);
     /// OpenBSD loopback, address family in network byte order.
     pub const LOOP: Self = Self(108);
     /// Linux cooked capture, `-i any`.
@@ -38,6 +40,7 @@ impl LinkType {
             Self::ETHERNET => "Ethernet",
             Self::PPP | Self::PPP_HDLC => "PPP",
             Self::RAW | Self::RAW_BSD | Self::RAW_OPENBSD => "raw IP",
+            Self::IEEE802_11 => "802.11",
             Self::LOOP => "OpenBSD loopback",
             Self::LINUX_SLL => "Linux cooked",
             Self::LINUX_SLL2 => "Linux cooked v2",

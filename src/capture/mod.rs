@@ -7,7 +7,9 @@
 mod chain;
 mod compressed;
 mod damage;
+mod drop_reason;
 mod error;
+mod etl;
 mod link_type;
 #[cfg(feature = "live")]
 mod live;
@@ -24,6 +26,7 @@ mod window;
 pub use chain::{Chain, Opened};
 pub use compressed::unpacked;
 pub use damage::Damage;
+pub use drop_reason::DropReason;
 pub(crate) use error::plain_text;
 pub use error::{Error, ErrorKind};
 pub use link_type::LinkType;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compressed::{GZIP, ZSTD, gunzip, unzstd};
 use super::error::plain_text;
+use super::etl::{self, EtlSource, is_etl};
 use super::pcap::{PcapSource, is_pcap};
 use super::pcapng::{PcapngSource, SECTION};
 use super::source::Origin;
@@ -92,6 +93,10 @@ pub fn open_reader(
         if magic.first_chunk().is_some_and(|magic| is_pcap(*magic)) {
             return Ok(Box::new(PcapSource::new(window, origin)?));
         }
+        window.fill(etl::MAGIC);
+        if is_etl(window.bytes()) {
+            return Ok(Box::new(EtlSource::new(window, origin)));
+        }
         return Err(not_a_capture(window, &origin));
     }
     Err(origin
@@ -118,25 +123,12 @@ fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
         [b'B', b'Z', b'h', ..] => unsupported("bzip2-compressed", "unpack it first: bzip2 -d FILE"),
         [b'P', b'K', 3, 4, ..] => unsupported("a zip archive", "tdscope batch reads the captures in it"),
         [b'7', b'z', 0xBC, 0xAF, ..] => unsupported("a 7z archive", "unpack it and name the captures in it"),
-        _ if is_etl(bytes) => unsupported(
-            "an ETL trace (netsh trace, pktmon)",
-            "convert it: etl2pcapng FILE.etl OUT.pcapng, or pktmon etl2pcap FILE.etl",
-        ),
         _ if is_text(bytes) => ErrorKind::UnknownFormat { found: "text".to_owned() },
         _ => ErrorKind::UnknownFormat {
             found: bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
         },
     };
     origin.error(kind)
-}
-
-/// A trace log's first buffer (WMI_BUFFER_HEADER, 72 bytes, little-endian): its size at 0, a multiple of 1 KiB; the
-/// offset of its end at 48; its type at 54, 4 for the header buffer.
-fn is_etl(bytes: &[u8]) -> bool {
-    let four =
-        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|four| u32::from_le_bytes(*four));
-    let (Some(size), Some(end), Some([4, 0])) = (four(0), four(48), bytes.get(54..56)) else { return false };
-    (1024..=16 << 20).contains(&size) && size.is_multiple_of(1024) && (72..=size).contains(&end)
 }
 
 fn is_text(bytes: &[u8]) -> bool {

@@ -18,7 +18,8 @@ pub struct Packet<'a> {
     pub frame: u64,
     /// How the bytes begin (`LINKTYPE_*`).
     pub link: LinkType,
-    /// Index of the interface inside its file, from 0 (always 0 in pcap; over all sections in pcapng).
+    /// Index of the interface inside its file, from 0 (always 0 in pcap; over all sections in pcapng), or why the host
+    /// dropped the packet: [`DropReason::of_interface`](super::DropReason::of_interface).
     pub interface: u32,
     /// Length on the wire, in bytes; more than `bytes.len()` when the snap length cut the packet.
     pub original_len: u32,
@@ -98,6 +99,8 @@ pub struct Summary {
     pub until: Option<i64>,
     /// Packets whose recorded bytes are fewer than their length on the wire.
     pub snapped: u64,
+    /// Packets that the file says are copies of others, and that are not shown: pktmon logs a packet at every component.
+    pub copies: u64,
     /// Packets the capturing machine says it dropped (pcapng interface statistics), when it says so.
     pub dropped: Option<u64>,
     /// Link types that the file's header or its interfaces name, in order of appearance.
@@ -144,6 +147,7 @@ pub(super) struct Meter {
     /// Time of the earliest and of the latest packet, when there is one.
     times: Option<(i64, i64)>,
     snapped: u64,
+    pub(super) copies: u64,
     /// The wire was watched until then.
     pub(super) until: Option<i64>,
     pub(super) dropped: Option<u64>,
@@ -200,9 +204,13 @@ impl Meter {
             self.damage(offset, format!("the compressed file is cut or broken here ({failure})"));
             return Ok(false);
         }
-        let error = origin.error(ErrorKind::io(offset, failure));
+        Err(self.fail(origin.error(ErrorKind::io(offset, failure))))
+    }
+
+    /// Reading ends with this error.
+    pub(super) fn fail(&mut self, error: Error) -> Error {
         self.error = Some(error.clone());
-        Err(error)
+        error
     }
 
     pub(super) fn summary(&self, origin: &Origin) -> Summary {
@@ -215,6 +223,7 @@ impl Meter {
             last: self.times.map(|(_, last)| last),
             until: self.until,
             snapped: self.snapped,
+            copies: self.copies,
             dropped: self.dropped,
             link_types: self.links.clone(),
             damage: self.damage.clone(),

@@ -44,7 +44,13 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     let defects = certificate::defects(connection);
     let finished = connection.phase >= Phase::KeyExchange;
     let complete_flight = tls.server_hello_done.is_some() || finished;
+    // What is wrong with it may stand in the part that was cut.
+    let cut = match &tls.certificate {
+        Some(certificate) => certificate.truncated,
+        None => !tls13,
+    };
     let confidence = match (says_so, seen.is_some()) {
+        (true, _) if cut => Confidence::Likely,
         (true, _) => Confidence::Certain,
         (false, _) if alert.is_some() => return None,
         // In TLS 1.3 the certificate is encrypted: an encrypted alert right after the flight is all there is.
@@ -61,7 +67,9 @@ fn check(case: &Case<'_>) -> Option<Verdict> {
     if connection.ended.how == EndedHow::Reset && !says_so && finished {
         return None;
     }
-    let what = if seen.is_none() {
+    let what = if cut && defects.is_empty() {
+        "the capture does not have all of it, so what is wrong with it is not known".to_owned()
+    } else if seen.is_none() {
         "TLS 1.3 encrypts it, so what is wrong with it is not known".to_owned()
     } else if defects.is_empty() {
         "nothing is wrong with it that the capture shows, so its issuer is not trusted or the name does not fit".to_owned()

@@ -308,7 +308,10 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     if !phrase::all_heard(connection, since) {
         return None;
     }
-    let gist = Verdict::of(Confidence::Likely).group(format!("{after} {:?}", connection.ended.how));
+    // Where ENCRYPTION was cut, the two may have failed to meet.
+    let cut = connection.phase == Phase::PreloginAnswered && tds.encryption.is_none();
+    let confidence = if cut { Confidence::Possible } else { Confidence::Likely };
+    let gist = Verdict::of(confidence).group(format!("{after} {:?}", connection.ended.how));
     Some(case.tell(gist, |verdict| {
         let detail = format!(
             "The client {} after {after}; the server owed it nothing, or had no time to answer.",

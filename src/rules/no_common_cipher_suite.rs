@@ -103,7 +103,9 @@ fn decided(
             (Confidence::Likely, Ground::RefusedBefore)
         }
         (Some(HANDSHAKE_FAILURE), Meets::Unknown) if !refusal.only_old_versions() => {
-            (Confidence::Likely, Ground::Failure)
+            // What it found wrong may stand in the part that was cut: groups, signature algorithms.
+            let confidence = if refusal.hello.truncated { Confidence::Possible } else { Confidence::Likely };
+            (confidence, Ground::Failure)
         }
         (None, Meets::Unknown)
             if refusal.only_unusual_suites() && !refusal.only_old_versions() && !refusal.strict =>

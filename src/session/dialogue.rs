@@ -28,6 +28,8 @@ pub(super) struct Dialogue {
     pub(super) tds_version: crate::tds::TdsVersion,
     /// The server's first words when it spoke before the client did, which a SQL Server never does.
     pub(super) early_words: Option<(Moment, Vec<u8>)>,
+    /// The server said something of which bytes are missing.
+    pub(super) server_cut: bool,
     /// Attempts to go on after the login was answered with a route elsewhere or an error do not count.
     pub(super) answered_login: Option<Moment>,
 }
@@ -48,6 +50,7 @@ impl Dialogue {
 
     /// Takes note of bytes of one side that will not come.
     pub(super) fn gap(&mut self, lane: &mut Lane, side: Side, missing: u64, at: Moment) {
+        self.server_cut |= side == Side::Server;
         self.cut_message(lane, side, at);
         lane.gap(missing, &mut |unit| self.unit(side, &unit, at));
     }

@@ -249,12 +249,14 @@ impl Dialogue {
         }
     }
 
-    /// A TDS message of the server's first flight ended before the flight did: SQL Server sends it in one.
+    /// A TDS message of the server's first flight ended before the flight did: SQL Server sends it in one. Of a flight that
+    /// the capture cut it is not known.
     pub(super) fn tls_message_end(&mut self, side: Side) {
         let unfinished = self.tls.server.is_some()
             && self.tls.server_hello_done.is_none()
             && self.tls.server_ccs.is_none()
-            && !self.is_tls13();
+            && !self.is_tls13()
+            && !self.server_cut;
         self.tls.unusual_flight |= side == Side::Server && unfinished;
     }
 
