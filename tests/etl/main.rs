@@ -15,7 +15,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use tdscope::analysis::{Analysis, Analyzer, Settings};
-use tdscope::capture::{Input, LinkType, Source, open, open_reader};
+use tdscope::capture::{Input, LinkType, open, open_reader};
 use tdscope::rules::{Confidence, Severity};
 use writer::{ETHERNET, FIRST, Form, LAST, MOBILE, NDIS, PKTMON, Writer, fragment, monitored, switched};
 

@@ -3,15 +3,15 @@
 /// Bytes of a buffer's header.
 const HEADER: usize = 72;
 /// Microsoft-Windows-NDIS-PacketCapture and Microsoft-PktMon-Events, as GUIDs are stored.
-pub const NDIS: [u8; 16] =
+pub(crate) const NDIS: [u8; 16] =
     [0x6E, 0x00, 0xD6, 0x2E, 0x29, 0x47, 0x09, 0x46, 0xB4, 0x23, 0x3E, 0xE7, 0xBC, 0xD6, 0x78, 0xEF];
-pub const PKTMON: [u8; 16] =
+pub(crate) const PKTMON: [u8; 16] =
     [0xD9, 0x80, 0x4F, 0x4D, 0xBD, 0xC8, 0x73, 0x4D, 0xBB, 0x5B, 0x19, 0xC9, 0x04, 0x02, 0xC5, 0xAC];
 /// Keywords of the packet capture.
-pub const ETHERNET: u64 = 0x1;
-pub const MOBILE: u64 = 0x200;
-pub const FIRST: u64 = 0x4000_0000;
-pub const LAST: u64 = 0x8000_0000;
+pub(crate) const ETHERNET: u64 = 0x1;
+pub(crate) const MOBILE: u64 = 0x200;
+pub(crate) const FIRST: u64 = 0x4000_0000;
+pub(crate) const LAST: u64 = 0x8000_0000;
 /// FILETIME of 1970.
 const EPOCH: i64 = 116_444_736_000_000_000;
 /// What the performance counter shows when the trace begins.
@@ -19,21 +19,22 @@ const COUNTER: i64 = 987_654_321;
 
 /// How a trace is written.
 #[derive(Clone, Copy)]
-pub struct Form {
-    pub buffer: usize,
-    pub processors: usize,
+pub(crate) struct Form {
+    pub(crate) buffer: usize,
+    pub(crate) processors: usize,
     /// Ticks of the clock in a second; 0 for timestamps that are FILETIME.
-    pub frequency: i64,
+    pub(crate) frequency: i64,
     /// Pointers of 8 bytes.
-    pub wide: bool,
+    pub(crate) wide: bool,
 }
 
 impl Form {
-    pub const PLAIN: Self = Self { buffer: 64 << 10, processors: 1, frequency: 10_000_000, wide: true };
+    pub(crate) const PLAIN: Self =
+        Self { buffer: 64 << 10, processors: 1, frequency: 10_000_000, wide: true };
 }
 
 /// A trace log that is being written.
-pub struct Writer {
+pub(crate) struct Writer {
     form: Form,
     start: i64,
     /// The buffer that each processor fills.
@@ -44,7 +45,7 @@ pub struct Writer {
 
 impl Writer {
     /// A trace that begins at `start`, nanoseconds since 1970.
-    pub fn new(form: Form, start: i64) -> Self {
+    pub(crate) fn new(form: Form, start: i64) -> Self {
         let mut writer =
             Self { form, start, open: vec![Vec::new(); form.processors], out: Vec::new(), sequence: 0 };
         let record = writer.description();
@@ -85,7 +86,7 @@ impl Writer {
     }
 
     /// Writes an event of a thread that runs on a processor.
-    pub fn event(
+    pub(crate) fn event(
         &mut self,
         processor: usize,
         time: i64,
@@ -99,7 +100,7 @@ impl Writer {
     }
 
     #[allow(clippy::too_many_arguments, reason = "what an event header has")]
-    pub fn event_of(
+    pub(crate) fn event_of(
         &mut self,
         thread: u32,
         processor: usize,
@@ -153,7 +154,7 @@ impl Writer {
     }
 
     /// The file. Buffers that are not full are written in the order of processors, the last first.
-    pub fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         for processor in (0..self.form.processors).rev() {
             let rest = std::mem::take(&mut self.open[processor]);
             self.flush(processor, &rest, 0);
@@ -163,7 +164,7 @@ impl Writer {
 }
 
 /// The data of event 1001: adapter, layer, length, bytes, two numbers of newer systems.
-pub fn fragment(interface: u32, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn fragment(interface: u32, bytes: &[u8]) -> Vec<u8> {
     let mut data = [interface.to_le_bytes(), interface.to_le_bytes()].concat();
     data.extend((bytes.len() as u32).to_le_bytes());
     data.extend(bytes);
@@ -172,7 +173,7 @@ pub fn fragment(interface: u32, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The data of event 1003: a packet at a virtual switch that goes to so many ports.
-pub fn switched(bytes: &[u8], destinations: u32) -> Vec<u8> {
+pub(crate) fn switched(bytes: &[u8], destinations: u32) -> Vec<u8> {
     let mut data: Vec<u8> = [7_u32, 7, 3].iter().flat_map(|number| number.to_le_bytes()).collect();
     for name in ["port", "nic", ""] {
         data.extend(name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
@@ -190,7 +191,7 @@ pub fn switched(bytes: &[u8], destinations: u32) -> Vec<u8> {
 }
 
 /// The data of event 160, or of 170 with a reason: a packet at a component.
-pub fn monitored(
+pub(crate) fn monitored(
     group: u64,
     component: u16,
     kind: u16,

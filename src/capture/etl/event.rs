@@ -11,6 +11,12 @@ const NDIS: [u8; 16] =
 /// Its events: a fragment of a packet, and one that passed a virtual switch.
 const FRAGMENT: u16 = 1001;
 const SWITCHED: u16 = 1003;
+/// Microsoft-Windows-Ras-NdisWanPacketCapture {D84521F7-2235-4237-A7C0-14E3A9676286}, and its events: what a tunnel of the
+/// remote access service carries.
+const RAS: [u8; 16] =
+    [0xF7, 0x21, 0x45, 0xD8, 0x35, 0x22, 0x37, 0x42, 0xA7, 0xC0, 0x14, 0xE3, 0xA9, 0x67, 0x62, 0x86];
+const RECEIVED: u16 = 5001;
+const SENT: u16 = 5002;
 /// Microsoft-PktMon-Events {4D4F80D9-C8BD-4D73-BB5B-19C90402C5AC}.
 const PKTMON: [u8; 16] =
     [0xD9, 0x80, 0x4F, 0x4D, 0xBD, 0xC8, 0x73, 0x4D, 0xBB, 0x5B, 0x19, 0xC9, 0x04, 0x02, 0xC5, 0xAC];
@@ -60,6 +66,7 @@ pub(super) fn held(event: &Event<'_>) -> Held {
     let piece = match (event.provider, event.id) {
         (NDIS, FRAGMENT) => fragment(event),
         (NDIS, SWITCHED) => switched(event),
+        (RAS, RECEIVED | SENT) => tunnelled(event),
         (PKTMON, PACKET | DROPPED) => monitored(event),
         _ => return Held::Nothing,
     };
@@ -72,16 +79,29 @@ fn fragment(event: &Event<'_>) -> Option<Piece> {
     piece(event, 12..12usize.checked_add(length)?)
 }
 
-/// Adapter, layer, port, three strings, the ports that it goes to, length, bytes, length of what belongs to it, that. The
-/// ports are of no fixed length: the lengths are where they fill the event.
-fn switched(event: &Event<'_>) -> Option<Piece> {
-    let mut at = 12;
-    for _ in 0..3 {
-        while u16_at(event.data, at)? != 0 {
+/// Routing domain, user, length, bytes. Every event is a whole packet.
+fn tunnelled(event: &Event<'_>) -> Option<Piece> {
+    let at = behind_strings(event.data, 0, 2)?;
+    let length = u32_at(event.data, at)? as usize;
+    let piece = piece(event, at + 4..(at + 4).checked_add(length)?)?;
+    Some(Piece { interface: (u32::MAX, 0), first: true, last: true, ..piece })
+}
+
+/// Where so many strings end, each of which ends with a 0 of two bytes.
+fn behind_strings(data: &[u8], mut at: usize, strings: usize) -> Option<usize> {
+    for _ in 0..strings {
+        while u16_at(data, at)? != 0 {
             at += 2;
         }
         at += 2;
     }
+    Some(at)
+}
+
+/// Adapter, layer, port, three strings, the ports that it goes to, length, bytes, length of what belongs to it, that. The
+/// ports are of no fixed length: the lengths are where they fill the event.
+fn switched(event: &Event<'_>) -> Option<Piece> {
+    let at = behind_strings(event.data, 12, 3)?;
     (at + 4..).take(DESTINATIONS).find_map(|at| {
         let begins = at + 4;
         let ends = begins.checked_add(u32_at(event.data, at)? as usize)?;

@@ -208,15 +208,16 @@ impl EtlSource {
 
     fn take(&mut self, part: &Part, piece: &Piece, chunk: Chunk, time: i64) {
         let (start, length) = (part.at + piece.bytes.start, piece.bytes.len());
-        let (chunk, start, length) =
-            if piece.first && piece.last || !(piece.first || piece.last) && self.open.is_empty() {
-                (chunk, start, length)
-            } else {
-                let bytes = chunk.get(start..start + length).unwrap_or_default();
-                let Some(whole) = self.join(part.writer, piece, bytes) else { return };
-                let length = whole.len();
-                (Arc::new(whole), 0, length)
-            };
+        let whole = piece.first && piece.last;
+        let middle = !piece.first && !piece.last;
+        let (chunk, start, length) = if whole || middle && !self.open.contains_key(&part.writer) {
+            (chunk, start, length)
+        } else {
+            let bytes = chunk.get(start..start + length).unwrap_or_default();
+            let Some(joined) = self.join(part.writer, piece, bytes) else { return };
+            let length = joined.len();
+            (Arc::new(joined), 0, length)
+        };
         let bytes = chunk.get(start..start + length).unwrap_or_default();
         let recorded = u32::try_from(length).unwrap_or(u32::MAX);
         let original = piece.original.unwrap_or_else(|| length_of(piece.link, bytes)).max(recorded);

@@ -10,7 +10,7 @@ use super::event::Piece;
 use crate::capture::Chunk;
 
 /// Bytes of buffers that wait, at most: an event that stands further behind comes too late.
-pub(super) const WINDOW: usize = 32 << 20;
+pub(super) const WINDOW: usize = 16 << 20;
 
 /// The part of a packet that an event holds.
 #[derive(Debug, Clone)]
