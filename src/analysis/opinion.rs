@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use crate::facts::Endpoint;
 use crate::rules::{
-    Alike, Case, Check, Confidence, RULES, Rank, Rule, Ruling, Severity, Verdict, tell_losses, weigh_losses,
-    weigh_reset,
+    Alike, Case, Check, Confidence, RULES, Rank, Rule, Ruling, Severity, Verdict, tell_drops, tell_losses,
+    weigh_losses, weigh_reset,
 };
 
 /// How a rule is asked about a connection.
@@ -145,7 +145,7 @@ impl Sort {
         let Check::Connection(check) = rule.check else { return None };
         let verdict = check(&Case { brief: false, ..*case })?;
         let error = verdict.severity.unwrap_or(rule.severity) == Severity::Error;
-        let verdict = if error { weigh_reset(case, verdict) } else { verdict };
+        let verdict = if error { tell_drops(case, weigh_reset(case, verdict)) } else { verdict };
         Some(tell_losses(case, verdict))
     }
 }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Moment, Side};
+use crate::capture::DropReason;
 
 /// What TCP showed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
@@ -32,6 +33,9 @@ pub struct TcpFacts {
     /// ICMP errors that quote this connection, the first 4.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub icmp: Vec<IcmpFact>,
+    /// Packets that the host which was traced says it dropped, the first 4.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<DropFact>,
     /// What the client sent.
     pub client: HalfFacts,
     /// What the server sent.
@@ -210,6 +214,25 @@ pub struct IcmpFact {
     pub too_big: bool,
     /// It says that the destination cannot be reached or may not be.
     pub unreachable: bool,
+}
+
+/// A packet that a host dropped, by its own trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DropFact {
+    /// Where the trace says so.
+    #[serde(flatten)]
+    pub moment: Moment,
+    /// Whose packet it was.
+    pub from: Side,
+    /// Why, such as `INET_EndpointNotFound (1204)`.
+    #[serde(serialize_with = "in_words")]
+    #[schemars(with = "String")]
+    pub reason: DropReason,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn in_words<S: Serializer>(reason: &DropReason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reason)
 }
 
 /// A connection that went on after a silence.

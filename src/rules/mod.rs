@@ -20,6 +20,7 @@ mod dhe_suite_hazard;
 mod extended_master_secret_mismatch;
 mod finding;
 mod handshake_closed;
+mod host_drops;
 mod login;
 mod lookup;
 mod losses;
@@ -49,6 +50,7 @@ pub use dhe_statistics::{DheRate, DheStatistics};
 pub use finding::{
     Candidate, Clients, Compared, Confidence, Evidence, Finding, Lists, RuledOut, Severity, Step, Verdict,
 };
+pub(crate) use host_drops::tell_drops;
 pub use lookup::{UnknownRule, find, nearest};
 pub(crate) use losses::{tell_losses, weigh_losses};
 pub use page::{Explanation, HEADINGS};

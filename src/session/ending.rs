@@ -5,7 +5,7 @@ use super::encrypted::ACCEPTANCE_LEN;
 use super::signals::{IcmpSignal, Reset, Signals};
 use super::{Dir, Key, moment, side_of};
 use crate::facts::{
-    ConnectionFacts, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
+    ConnectionFacts, DropFact, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
     Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
     WokeFact,
 };
@@ -318,6 +318,15 @@ fn tcp_facts(over: &Over<'_>, signals: &Signals) -> TcpFacts {
         server_fin: pick(&signals.fins, client.other()),
         resets: signals.resets.iter().map(|reset| reset_fact(over, reset)).collect(),
         icmp: signals.icmp.iter().map(|icmp| icmp_fact(client, icmp)).collect(),
+        dropped: signals
+            .dropped
+            .iter()
+            .map(|(dir, moment, reason)| DropFact {
+                moment: *moment,
+                from: side_of(client, *dir),
+                reason: *reason,
+            })
+            .collect(),
         client: half_facts(over, signals, client),
         server: half_facts(over, signals, client.other()),
         challenge_ack: signals.challenge_ack,

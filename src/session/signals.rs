@@ -2,12 +2,14 @@
 
 use super::story::Story;
 use super::{Dir, Event, Moment, Signal};
-use crate::stream::{GapReason, IcmpReason, ResetShape};
+use crate::stream::{DropReason, GapReason, IcmpReason, ResetShape};
 
 /// RST packets kept.
 const RESETS: usize = 8;
 /// ICMP errors kept.
 const ICMP: usize = 4;
+/// Drops kept.
+const DROPS: usize = 4;
 
 /// Transport signals in the order of the capture.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Signals {
     pub(super) fins: [Option<Moment>; 2],
     pub(super) resets: Vec<Reset>,
     pub(super) icmp: Vec<IcmpSignal>,
+    /// What the host dropped: whose, when, why.
+    pub(super) dropped: Vec<(Dir, Moment, DropReason)>,
     pub(super) challenge_ack: Option<Moment>,
     pub(super) overlap_conflict: Option<Moment>,
     pub(super) first_gap: Option<Moment>,
@@ -126,6 +130,9 @@ impl Signals {
             }
             Signal::Fin => pick(&mut self.fins),
             Signal::Reset(shape) => self.reset(event.dir, at, shape),
+            Signal::Dropped(reason) if self.dropped.len() < DROPS => {
+                self.dropped.push((event.dir, at, reason));
+            }
             Signal::Icmp { from, reason } if self.icmp.len() < ICMP => {
                 self.icmp.push(IcmpSignal { about: event.dir, at, from, reason });
             }

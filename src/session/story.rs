@@ -58,6 +58,7 @@ pub(super) enum Letters {
     ResetAck,
     Reset,
     Icmp,
+    Dropped,
     Prelogin,
     PreloginResponse,
     ClientHello,
@@ -95,6 +96,7 @@ impl Letters {
             Self::ResetAck => "AR",
             Self::Reset => "R",
             Self::Icmp => "ICMP",
+            Self::Dropped => "DROP",
             Self::Prelogin => "PL",
             Self::PreloginResponse => "PR",
             Self::ClientHello => "CH",
@@ -233,6 +235,7 @@ pub(super) fn transport(signal: &Signal<'_>) -> Option<Letters> {
         Signal::Reset(shape) if shape.ack => Letters::ResetAck,
         Signal::Reset(_) => Letters::Reset,
         Signal::Icmp { .. } => Letters::Icmp,
+        Signal::Dropped(_) => Letters::Dropped,
         Signal::Data { .. }
         | Signal::Gap { .. }
         | Signal::OverlapConflict { .. }

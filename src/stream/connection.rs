@@ -8,6 +8,7 @@ use super::half::Half;
 use super::{
     Closed, Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal, Woke,
 };
+use crate::capture::DropReason;
 use crate::decode::{At, Icmp, Segment, TcpFlags};
 
 /// Bytes that a client can have sent at most when it answers a SYN-ACK that was not captured: the largest
@@ -157,6 +158,7 @@ impl<H: Handler> Connection<H> {
         if duplicate {
             half.summary.duplicates += 1;
             self.duplicates += 1;
+            self.drop_of(dir, segment);
             return;
         }
         half.summary.packets += 1;
@@ -185,8 +187,16 @@ impl<H: Handler> Connection<H> {
         } else if segment.payload_len == 0 && !flags.has(TcpFlags::FIN) {
             self.tell(dir, segment.at, Signal::ChallengeAck);
         }
+        self.drop_of(dir, segment);
         if self.unsettled {
             self.settle_held();
+        }
+    }
+
+    /// Tells that the host which was traced dropped the segment, where it says so.
+    fn drop_of(&mut self, dir: Dir, segment: &Segment<'_>) {
+        if let Some(reason) = DropReason::of_interface(segment.interface) {
+            self.tell(dir, segment.at, Signal::Dropped(reason));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::capture::DropReason;
 use crate::decode::{At, IcmpReason};
 
 /// One of the two directions of a connection, named by the end that sends. Neutral: `A` is the smaller
@@ -112,6 +113,8 @@ pub enum Signal<'a> {
     Fin,
     /// A RST.
     Reset(ResetShape),
+    /// The host that was traced dropped a packet of the sender.
+    Dropped(DropReason),
     /// An ICMP error that quotes a packet of this connection.
     Icmp {
         /// Who sent it.

@@ -19,6 +19,7 @@ mod tests;
 mod waiting;
 
 /// What events carry of the layer below.
+pub use crate::capture::DropReason;
 pub use crate::decode::{At, IcmpReason};
 pub use event::{
     Closed, Dir, Event, GapReason, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous,

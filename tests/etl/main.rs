@@ -315,3 +315,40 @@ fn a_trace_without_packets_is_named() {
     let analysis = analyze(&writer.finish());
     assert!(analysis.captures[0].error.as_ref().unwrap().contains("an ETL trace without packets"));
 }
+
+/// Pktmon logs that the server's own firewall dropped the SYNs: with the packets, and in a trace of drops alone.
+#[test]
+fn what_the_host_dropped_is_told_with_the_reason() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+    let (path, packets) =
+        captures().into_iter().find(|(path, _)| *path == folder.join("host-silent.pcap")).unwrap();
+    for packets_too in [true, false] {
+        let mut writer = Writer::new(Form::PLAIN, packets[0].time);
+        for (group, packet) in (1..).zip(&packets) {
+            let event = |reason| monitored(group, 5, 1, reason, packet.original, &packet.bytes);
+            if packets_too {
+                writer.event(0, packet.time, PKTMON, 160, 0, &event(0));
+            }
+            writer.event(0, packet.time + 300, PKTMON, 170, 0, &event(1231));
+            writer.event(0, packet.time + 600, PKTMON, 170, 0, &event(1231));
+        }
+        let analysis = analyze(&writer.finish());
+        assert_eq!(found(&analysis), found(&original(&path)));
+        let finding = &analysis.findings[0];
+        let told: Vec<&str> = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect();
+        assert!(told.contains(&"dropped a packet of the client: INET_AcceptInspection (1231)"), "{told:?}");
+        assert!(finding.remedy[0].text.contains("Look at its firewall"), "{}", finding.remedy[0].text);
+        let facts = &analysis.connections[0].facts;
+        assert_eq!(facts.tcp.dropped.len(), (facts.tcp.syns as usize).min(4));
+        assert!(
+            facts.story.starts_with(if packets_too { ">S >DROP" } else { ">DROP >S" }),
+            "{}",
+            facts.story
+        );
+        let json = serde_json::to_value(&facts.tcp.dropped[0]).unwrap();
+        assert_eq!(
+            (json["from"].as_str(), json["reason"].as_str()),
+            (Some("client"), Some("INET_AcceptInspection (1231)"))
+        );
+    }
+}

@@ -116,6 +116,7 @@ impl Handler for Recorder {
                 self.resets.push(*shape);
                 "RST".to_owned()
             }
+            Signal::Dropped(reason) => format!("dropped {reason}"),
             Signal::Icmp { from, reason } => format!("ICMP {from} {reason:?}"),
         };
         self.told.push(format!("{}{what}", if dir == CLIENT { '>' } else { '<' }));
