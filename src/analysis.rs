@@ -12,6 +12,7 @@ mod dealer;
 mod evictions;
 mod filter;
 mod fold;
+mod fragments;
 mod hint;
 mod judge;
 mod learning;

@@ -14,7 +14,8 @@ use super::piles::{Batch, Piles};
 use super::quality::{Qualities, captures};
 use super::shard::{SHARDS, Shard};
 use super::{Analysis, Progress, Settings};
-use crate::capture::{Error, Source, Take};
+use crate::capture::{Error, Packet, Source, Take};
+use crate::decode::Flow;
 use crate::facts::Time;
 use crate::session::KnownPorts;
 use crate::stream::TableCounts;
@@ -62,11 +63,17 @@ fn alone(
     source: &mut dyn Source,
     progress: &mut dyn FnMut(Progress),
 ) -> (Vec<Shard>, Option<Error>) {
-    let stopped = read(source, progress, &mut |packet, _| {
-        if let Some(shard) = dealer.deal(packet).and_then(|flow| shards.get_mut(Shard::of(flow))) {
-            shard.take(dealer.ordinal, packet);
+    let mut work = |flow: Flow, ordinal, packet: &Packet<'_>| {
+        if let Some(shard) = shards.get_mut(Shard::of(flow)) {
+            shard.take(ordinal, packet);
         }
+    };
+    let stopped = read(source, progress, &mut |packet, _| match dealer.deal(packet) {
+        Some(flow) => work(flow, dealer.ordinal, packet),
+        None => join(dealer, &mut work),
     });
+    dealer.give_up_fragments();
+    join(dealer, &mut work);
     (shards, stopped)
 }
 
@@ -85,16 +92,29 @@ fn together(
             scope.spawn(move || piles.work(hand));
         }
         let mut batch = Batch::new(&piles);
-        let stopped = read(source, progress, &mut |packet, chunk| {
-            if let Some(flow) = dealer.deal(packet) {
-                batch.put(dealer.ordinal, Shard::of(flow), packet, chunk);
+        let stopped = read(source, progress, &mut |packet, chunk| match dealer.deal(packet) {
+            Some(flow) => batch.put(dealer.ordinal, Shard::of(flow), packet, chunk),
+            None => {
+                join(dealer, &mut |flow, ordinal, whole| batch.put(ordinal, Shard::of(flow), whole, None))
             }
         });
+        dealer.give_up_fragments();
+        join(dealer, &mut |flow, ordinal, whole| batch.put(ordinal, Shard::of(flow), whole, None));
         batch.send();
         piles.complete();
         stopped
     });
     (piles.into_shards(), stopped)
+}
+
+/// Shows the packets that became whole with the last fragment.
+#[inline]
+fn join(dealer: &mut Dealer, work: &mut dyn FnMut(Flow, u64, &Packet<'_>)) {
+    while let Some((stored, flow)) = dealer.joined() {
+        if let Some(flow) = flow {
+            work(flow, dealer.ordinal, &stored.packet());
+        }
+    }
 }
 
 /// What the shards teach together, as one. They are taken together in pairs, and these again, whatever the number of threads.

@@ -87,8 +87,8 @@ fn plain(head: &[u8; PLAIN]) -> Option<Flow> {
         r0,
         r1,
     ] = *head;
-    let later = f0 & 0x1F != 0 || f1 != 0;
-    if [k0, k1] != IPV4 || first != 0x45 || protocol != TCP || later {
+    let part = f0 & 0x3F != 0 || f1 != 0; // of several
+    if [k0, k1] != IPV4 || first != 0x45 || protocol != TCP || part {
         return None;
     }
     let src = end(u64::from(u32::from_be_bytes([s0, s1, s2, s3])), u16::from_be_bytes([p0, p1]));
@@ -100,8 +100,8 @@ fn plain(head: &[u8; PLAIN]) -> Option<Flow> {
 fn v4(ip: &[u8]) -> Option<Flow> {
     let header = ip.first_chunk::<20>()?;
     let [version, _, _, _, _, _, fragment, offset, _, protocol, ..] = *header;
-    let later = fragment & 0x1F != 0 || offset != 0;
-    if version >> 4 != 4 || version & 0x0F < 5 || protocol != TCP || later {
+    let part = fragment & 0x3F != 0 || offset != 0;
+    if version >> 4 != 4 || version & 0x0F < 5 || protocol != TCP || part {
         return None;
     }
     let (ports, _) = ip.get(usize::from(version & 0x0F) * 4..)?.split_first_chunk::<4>()?;

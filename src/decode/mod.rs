@@ -5,6 +5,7 @@
 //! offloaded send), Ethernet padding and a cut header are normal in captures. Pure: bytes in, values out.
 
 mod flow;
+mod fragment;
 mod ip;
 mod link;
 mod plain;
@@ -14,6 +15,7 @@ mod tests;
 mod transport;
 
 pub use flow::Flow;
+pub use fragment::{DatagramKey, FragmentOf, fragment};
 pub use plain::plain_segment;
 pub use segment::{
     At, Decoded, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, TcpOption, Udp,

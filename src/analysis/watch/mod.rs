@@ -117,9 +117,16 @@ impl Watch {
     pub fn take(&mut self, packet: &Packet<'_>) -> Option<Heed> {
         Seen::of(&mut self.seen, packet.file).note(packet);
         self.latest = Some(Time(packet.time));
-        let flow = self.dealer.deal(packet)?;
-        let interest = self.shard.take(self.dealer.ordinal, packet);
-        Some(Heed { flow, interest })
+        if let Some(flow) = self.dealer.deal(packet) {
+            let interest = self.shard.take(self.dealer.ordinal, packet);
+            return Some(Heed { flow, interest });
+        }
+        let mut heed = None;
+        while let Some((stored, flow)) = self.dealer.joined() {
+            let interest = flow.map(|flow| (flow, self.shard.take(self.dealer.ordinal, &stored.packet())));
+            heed = interest.map(|(flow, interest)| Heed { flow, interest }).or(heed);
+        }
+        heed
     }
 
     /// Packets were dropped at some time between these two, before they could be taken: what rests on packets that are

@@ -5,6 +5,7 @@
 //! window and without reading the file twice. Only then fragments are joined, and packets numbered: a frame is the number
 //! that a packet has in the order of time, as in what `etl2pcapng` and `pktmon etl2pcap` write.
 
+mod block;
 mod buffer;
 mod clock;
 mod event;
@@ -12,8 +13,8 @@ mod order;
 mod seen;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use self::block::{Block, Ready};
 use self::buffer::{BufferHeader, HEADER, Record, Records};
 use self::clock::Trace;
 use self::event::{Held, Piece, held};
@@ -59,7 +60,7 @@ pub(super) struct EtlSource {
     /// Packets that are not whole, by who writes them.
     open: BTreeMap<u64, Vec<u8>>,
     seen: Seen,
-    current: Option<Current>,
+    block: Block,
     told: Told,
 }
 
@@ -69,17 +70,6 @@ struct Told {
     lost: bool,
     compressed: bool,
     broken: u64,
-}
-
-#[derive(Debug)]
-struct Current {
-    chunk: Chunk,
-    start: usize,
-    length: usize,
-    time: i64,
-    link: LinkType,
-    interface: u32,
-    original: u32,
 }
 
 impl EtlSource {
@@ -97,7 +87,7 @@ impl EtlSource {
             interfaces: BTreeMap::new(),
             open: BTreeMap::new(),
             seen: Seen::default(),
-            current: None,
+            block: Block::default(),
             told: Told::default(),
         }
     }
@@ -190,38 +180,37 @@ impl EtlSource {
         }
     }
 
-    /// Takes parts until a packet is whole; `false` when there are none any more.
-    fn next_packet(&mut self) -> bool {
-        while let Some((part, chunk)) = self.order.take() {
+    /// Fills the block anew.
+    fn next_block(&mut self) {
+        self.block.clear();
+        while self.block.has_room() {
+            self.read_on();
+            let Some((part, chunk)) = self.order.take() else { break };
             let time = self.trace.unwrap_or(Trace::UNKNOWN).time(part.timestamp);
             match part.piece {
-                Some(ref piece) => self.take(&part, piece, chunk, time),
+                Some(ref piece) => self.take(&part, piece, &chunk, time),
                 None => self.meter.packet(time, 0, 0),
             }
-            if self.current.is_some() {
-                return true;
-            }
-            self.read_on();
         }
-        false
+        self.block.seal();
     }
 
-    fn take(&mut self, part: &Part, piece: &Piece, chunk: Chunk, time: i64) {
-        let (start, length) = (part.at + piece.bytes.start, piece.bytes.len());
+    fn take(&mut self, part: &Part, piece: &Piece, chunk: &Chunk, time: i64) {
+        let begins = part.at + piece.bytes.start;
+        let bytes = chunk.get(begins..begins + piece.bytes.len()).unwrap_or_default();
+        let joined;
         let whole = piece.first && piece.last;
         let middle = !piece.first && !piece.last;
-        let (chunk, start, length) = if whole || middle && !self.open.contains_key(&part.writer) {
-            (chunk, start, length)
+        let bytes = if whole || middle && !self.open.contains_key(&part.writer) {
+            bytes
         } else {
-            let bytes = chunk.get(start..start + length).unwrap_or_default();
-            let Some(joined) = self.join(part.writer, piece, bytes) else { return };
-            let length = joined.len();
-            (Arc::new(joined), 0, length)
+            let Some(packet) = self.join(part.writer, piece, bytes) else { return };
+            joined = packet;
+            &joined
         };
-        let bytes = chunk.get(start..start + length).unwrap_or_default();
-        let recorded = u32::try_from(length).unwrap_or(u32::MAX);
+        let recorded = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let original = piece.original.unwrap_or_else(|| length_of(piece.link, bytes)).max(recorded);
-        self.meter.packet(time, length, original);
+        self.meter.packet(time, bytes.len(), original);
         self.meter.link(piece.link);
         if self.seen.again(piece) {
             self.meter.copies += 1;
@@ -231,12 +220,13 @@ impl EtlSource {
             Some(reason) => DropReason(reason).as_interface(),
             None => self.interface(piece.interface),
         };
-        let (chunk, start) = match deciphered(piece.link, bytes) {
-            Some(clear) => (Arc::new(clear), 0),
-            None => (chunk, start),
-        };
-        let link = piece.link;
-        self.current = Some(Current { chunk, start, length, time, link, interface, original });
+        let (link, frame) = (piece.link, self.meter.packets);
+        self.block.add(Ready { time, frame, link, interface, original, start: 0, length: 0 }, bytes);
+        if link == LinkType::IEEE802_11
+            && let Some(flags) = self.block.last_mut(1)
+        {
+            *flags &= !PROTECTED;
+        }
     }
 
     /// A packet whose last fragment this is.
@@ -287,12 +277,14 @@ impl EtlSource {
 
 impl Source for EtlSource {
     fn advance(&mut self) -> Result<bool, Error> {
-        self.current = None;
+        if self.block.advance() {
+            return Ok(true);
+        }
         if self.meter.over {
             return Ok(false);
         }
-        self.read_on();
-        if self.next_packet() {
+        self.next_block();
+        if self.block.advance() {
             return Ok(true);
         }
         self.meter.over = true;
@@ -306,20 +298,20 @@ impl Source for EtlSource {
     }
 
     fn packet(&self) -> Option<Packet<'_>> {
-        let current = self.current.as_ref()?;
+        let (ready, chunk) = self.block.current()?;
         Some(Packet {
-            time: current.time,
+            time: ready.time,
             file: self.origin.file,
-            frame: self.meter.packets,
-            link: current.link,
-            interface: current.interface,
-            original_len: current.original,
-            bytes: current.chunk.get(current.start..current.start + current.length)?,
+            frame: ready.frame,
+            link: ready.link,
+            interface: ready.interface,
+            original_len: ready.original,
+            bytes: chunk.get(ready.start..ready.start + ready.length)?,
         })
     }
 
     fn chunk(&self) -> Option<(&Chunk, usize)> {
-        self.current.as_ref().map(|current| (&current.chunk, current.start))
+        self.block.current().map(|(ready, chunk)| (chunk, ready.start))
     }
 
     fn summaries(&self) -> Vec<Summary> {
@@ -348,14 +340,4 @@ fn length_of(link: LinkType, bytes: &[u8]) -> u32 {
         u32::try_from(at + length).ok()
     });
     length.unwrap_or_default()
-}
-
-/// A data frame of 802.11 without the bit that says it is enciphered.
-fn deciphered(link: LinkType, bytes: &[u8]) -> Option<Vec<u8>> {
-    if link != LinkType::IEEE802_11 || bytes.get(1)? & PROTECTED == 0 {
-        return None;
-    }
-    let mut clear = bytes.to_vec();
-    *clear.get_mut(1)? &= !PROTECTED;
-    Some(clear)
 }
