@@ -108,10 +108,11 @@ impl NetmonSource {
             let what = "the file header has no valid date: times begin at 1970-01-01".to_owned();
             self.meter.damage(8, what);
         }
-        if self.header.layout.trailer() == 0 {
-            if let Content::Packet { link, .. } = Content::of(self.header.network, &[]) {
-                self.meter.link(link);
-            }
+        let network = self.header.network;
+        if self.header.layout.trailer() == 0
+            && let Content::Packet { link, .. } = Content::of(network, &[])
+        {
+            self.meter.link(link);
         }
         if self.header.table.offset == FILE_HEADER as u64 {
             self.window.skip(self.header.table.length);

@@ -6,6 +6,8 @@ use crate::capture::{ErrorKind, LinkType, open_reader};
 const VERSIONS: [(u8, u8); 5] = [(1, 1), (2, 0), (2, 1), (2, 2), (2, 3)];
 /// 2026-03-01T02:14:07.123Z
 const START: i64 = 1_772_331_247_123_000_000;
+/// Link type and a number of bytes.
+type Expected = Option<(u32, usize)>;
 const MILLISECOND: i64 = 1_000_000;
 
 fn frame(time: i64, network: u16, bytes: &[u8]) -> Frame {
@@ -100,7 +102,7 @@ fn a_date_that_is_none_is_told_unless_records_have_their_own() {
 #[test]
 fn networks_are_link_types() {
     let radio = [&[2, 5, 0, 9, 9][..], &[0xAA; 40]].concat();
-    let cases: [(u16, &[u8], Option<(u32, usize)>); 16] = [
+    let cases: [(u16, &[u8], Expected); 16] = [
         (0, &[1; 60], Some((1, 0))),
         (1, &[1; 60], Some((1, 0))),
         (2, &[1; 60], Some((6, 0))),
@@ -171,7 +173,7 @@ fn what_is_no_packet_is_counted_as_wireshark_does() {
 #[test]
 fn events_that_carry_packets_are_packets() {
     let (start, end) = (0x4000_0000, 0x8000_0000);
-    let cases: [(Vec<u8>, Option<(u32, usize)>); 8] = [
+    let cases: [(Vec<u8>, Expected); 8] = [
         (ndis_event(start | end | 1, &[], &[7; 60]), Some((1, 60))),
         (ndis_event(start | end, &[&[1; 3], &[]], &[7; 61]), Some((1, 61))),
         (ndis_event(start | end | 0x200, &[], &[7; 62]), Some((101, 62))),
@@ -185,15 +187,12 @@ fn events_that_carry_packets_are_packets() {
     ];
     for (event, expected) in cases {
         let (seen, summary) = read_all(&netmon((2, 3), START, &[frame(3000, 0xFFE0, &event)]));
-        let packets: Vec<_> = seen
-            .iter()
-            .map(|seen| (seen.link.0, seen.bytes.len()))
-            .inspect(|_| {
-                assert_eq!((seen[0].time, seen[0].original_len as usize), (START + 3000, seen[0].bytes.len()))
-            })
-            .collect();
+        let packets: Vec<_> = seen.iter().map(|seen| (seen.link.0, seen.bytes.len())).collect();
         assert_eq!(packets, expected.into_iter().collect::<Vec<_>>());
-        assert!(seen.iter().all(|seen| seen.bytes.iter().all(|byte| *byte == 7)));
+        for seen in seen {
+            assert_eq!((seen.time, seen.original_len as usize), (START + 3000, seen.bytes.len()));
+            assert!(seen.bytes.iter().all(|byte| *byte == 7));
+        }
         assert_eq!((summary.packets, summary.damage.len()), (1, 0));
     }
     // Whatever the length, nothing beyond the event is read.
