@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::inventory::Found;
-use super::member::Member;
+use super::member::{Member, PACKED_ENDS};
 use crate::capture::open_reader;
 
 /// A recorder opens its next file at once; between the last packet of one and the first of the next nothing may have come
@@ -83,7 +83,7 @@ fn folder(member: &Member) -> String {
 /// - `trace-2026-03-01_02-14-07.pcap` (tcpdump `-G`: any form of date and time, most significant first).
 fn ring(name: &str) -> Option<(String, u64)> {
     let name = name.to_ascii_lowercase();
-    let bare = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    let bare = PACKED_ENDS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     let (stem, end) = bare.rsplit_once('.')?;
     let known = |end: &str| matches!(end, "pcap" | "pcapng" | "cap");
     let letters = end.trim_end_matches(|letter: char| letter.is_ascii_digit());

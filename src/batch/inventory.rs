@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::archive::Archive;
-use super::member::Member;
+use super::member::{Member, PACKED_ENDS};
 use crate::capture::plain_text;
 
 /// Captures that are taken of what was named; folders that hold more are to be named one by one.
@@ -190,7 +190,7 @@ fn head(path: &Path) -> std::io::Result<Vec<u8>> {
 fn is_called_capture(name: &str) -> bool {
     const ENDS: [&str; 6] = ["pcap", "pcapng", "cap", "etl", "snoop", "ntar"];
     let name = name.to_ascii_lowercase();
-    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    let name = PACKED_ENDS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
     ENDS.contains(&end.trim_end_matches(|digit: char| digit.is_ascii_digit()))
 }
@@ -200,5 +200,6 @@ fn is_capture(head: &[u8]) -> bool {
     let pcap = [0xA1B2_C3D4_u32, 0xA1B2_3C4D];
     let number = head.first_chunk().map(|four| u32::from_le_bytes(*four));
     number == Some(0x0A0D_0D0A)
+        || [b"GMBU", b"RTSS", b"snoo"].iter().any(|magic| head.starts_with(*magic))
         || number.is_some_and(|number| pcap.contains(&number) || pcap.contains(&number.swap_bytes()))
 }

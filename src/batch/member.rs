@@ -13,6 +13,8 @@ use crate::capture::unpacked;
 
 /// Bytes read at a time from what is packed.
 const BUFFER: usize = 1 << 16;
+/// How the names of captures that are compressed by themselves go on.
+pub(super) const PACKED_ENDS: [&str; 4] = [".gz", ".zst", ".lz4", ".xz"];
 /// What is compressed in what is compressed is unpacked this often.
 const NESTING: usize = 2;
 

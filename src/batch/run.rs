@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::member::Member;
+use super::member::{Member, PACKED_ENDS};
 use super::summary::CaptureSummary;
 use crate::analysis::{Analysis, Analyzer, Progress, Settings};
 use crate::capture::{Chain, Error, ErrorKind, open_reader, plain_text};
@@ -52,7 +52,7 @@ impl Job {
     fn memory(&self) -> u64 {
         let of = |part: &Member| {
             let name = part.file_name().to_ascii_lowercase();
-            let packed = part.entry.is_some() || name.ends_with(".gz") || name.ends_with(".zst");
+            let packed = part.entry.is_some() || PACKED_ENDS.iter().any(|end| name.ends_with(end));
             part.size.saturating_mul(if packed { PACKED } else { 1 })
         };
         self.parts.iter().map(of).sum::<u64>().saturating_add(LEAST).min(MOST)

@@ -13,11 +13,13 @@ mod etl;
 mod link_type;
 #[cfg(feature = "live")]
 mod live;
+mod netmon;
 mod open;
 mod pcap;
 mod pcapng;
 mod pcapng_writer;
 mod place;
+mod snoop;
 mod source;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,15 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::compressed::{GZIP, ZSTD, gunzip, unzstd};
+use super::compressed::Packing;
 use super::error::plain_text;
 use super::etl::{self, EtlSource, is_etl};
+use super::netmon::{NetmonSource, is_netmon};
 use super::pcap::{PcapSource, is_pcap};
 use super::pcapng::{PcapngSource, SECTION};
+use super::snoop::{SNOOP, SnoopSource};
 use super::source::Origin;
 use super::window::Window;
 use super::{Error, ErrorKind, Source};
 
+/// Bytes that the longest magic number has.
+const MAGIC: usize = SNOOP.len();
 /// What is compressed in what is compressed is unpacked this often; more is an attempt to exhaust.
 const NESTING: usize = 2;
 
@@ -75,16 +79,11 @@ pub fn open_reader(
     let mut origin = Origin { path, file, packed: "", stored };
     let mut window = Window::new(Box::new(counted));
     for _ in 0..=NESTING {
-        window.fill(4);
+        window.fill(MAGIC);
         let magic = window.bytes();
-        if magic.starts_with(&GZIP) {
-            origin.packed = "+gzip";
-            window = Window::new(gunzip(window.into_reader()));
-            continue;
-        }
-        if magic.starts_with(&ZSTD) {
-            origin.packed = "+zstd";
-            window = Window::new(unzstd(window.into_reader()));
+        if let Some(packing) = Packing::of(magic) {
+            origin.packed = packing.name();
+            window = Window::new(packing.unpack(window.into_reader()));
             continue;
         }
         if magic.starts_with(&SECTION) {
@@ -92,6 +91,12 @@ pub fn open_reader(
         }
         if magic.first_chunk().is_some_and(|magic| is_pcap(*magic)) {
             return Ok(Box::new(PcapSource::new(window, origin)?));
+        }
+        if magic.first_chunk().is_some_and(|magic| is_netmon(*magic)) {
+            return Ok(Box::new(NetmonSource::new(window, origin)?));
+        }
+        if magic.starts_with(&SNOOP) {
+            return Ok(Box::new(SnoopSource::new(window, origin)?));
         }
         window.fill(etl::MAGIC);
         if is_etl(window.bytes()) {
@@ -113,13 +118,8 @@ fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
     let unsupported = |what, advice| ErrorKind::Unsupported { what, advice };
     let kind = match bytes {
         [] => ErrorKind::Empty,
-        [b'G', b'M', b'B', b'U', ..] | [b'R', b'T', b'S', b'S', ..] => {
-            unsupported("a Network Monitor capture", "convert it: editcap -F pcapng FILE OUT.pcapng")
-        }
-        [b's', b'n', b'o', b'o', b'p', 0, ..] => {
-            unsupported("a snoop capture", "convert it: editcap -F pcapng FILE OUT.pcapng")
-        }
-        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => unsupported("xz-compressed", "unpack it first: xz -d FILE"),
+        // The format before frames (`lz4 -l`).
+        [0x02, 0x21, 0x4C, 0x18, ..] => unsupported("an old LZ4 file", "unpack it first: lz4 -d FILE"),
         [b'B', b'Z', b'h', ..] => unsupported("bzip2-compressed", "unpack it first: bzip2 -d FILE"),
         [b'P', b'K', 3, 4, ..] => unsupported("a zip archive", "tdscope batch reads the captures in it"),
         [b'7', b'z', 0xBC, 0xAF, ..] => unsupported("a 7z archive", "unpack it and name the captures in it"),

@@ -1,4 +1,5 @@
-//! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap).
+//! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap), and what others made of it
+//! (Wireshark, wiretap/libpcap.c).
 
 use super::source::{Meter, Origin, Take};
 use super::window::{Chunk, MAX_RECORD, Window};
@@ -8,8 +9,13 @@ use super::{Error, LinkType, Packet, Source, Summary};
 const MAX_PACKET: u32 = 256 << 10;
 /// A record with its header has to fit the window.
 const LARGEST_PACKET: u32 = MAX_RECORD as u32 - 24;
-/// Length of the file header.
+/// Length of the file header, without what variants add to it.
 const FILE_HEADER: usize = 24;
+/// Bytes that Ixia's variants add to the file header: the length of all records.
+const IXIA_LENGTH: usize = 4;
+/// Bytes before each packet, and what Nokia's variant adds to them.
+const RECORD_HEADER: usize = 16;
+const NOKIA_HEADER: usize = RECORD_HEADER + 4;
 
 /// The variants that the magic number tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +23,11 @@ struct Variant {
     big_endian: bool,
     /// Nanoseconds of one unit of the fractional part.
     fraction: i64,
+    file_header: usize,
     /// Bytes before each packet: 16, or 24 in Kuznetzov's modified format.
     record_header: usize,
+    /// Written before version 2.4: the two lengths of a record may stand in the other order.
+    old: bool,
 }
 
 /// Whether a file begins like this one.
@@ -28,15 +37,62 @@ pub(super) fn is_pcap(magic: [u8; 4]) -> bool {
 
 fn variant(magic: [u8; 4]) -> Option<Variant> {
     let classify = |number: u32, big_endian| {
-        let (fraction, record_header) = match number {
-            0xA1B2_C3D4 => (1_000, 16),
-            0xA1B2_3C4D => (1, 16),
-            0xA1B2_CD34 => (1_000, 24),
+        let (fraction, file_header, record_header) = match number {
+            0xA1B2_C3D4 => (1_000, FILE_HEADER, RECORD_HEADER),
+            0xA1B2_3C4D => (1, FILE_HEADER, RECORD_HEADER),
+            0xA1B2_CD34 => (1_000, FILE_HEADER, 24),
+            // Ixia's lcap, captured by hardware and by software.
+            0x1C00_01AC => (1, FILE_HEADER + IXIA_LENGTH, RECORD_HEADER),
+            0x1C00_01AB => (1_000, FILE_HEADER + IXIA_LENGTH, RECORD_HEADER),
             _ => return None,
         };
-        Some(Variant { big_endian, fraction, record_header })
+        Some(Variant { big_endian, fraction, file_header, record_header, old: false })
     };
     classify(u32::from_be_bytes(magic), true).or_else(|| classify(u32::from_le_bytes(magic), false))
+}
+
+impl Variant {
+    /// What older versions did, by the version: the major one in the lower half when read as one number.
+    fn of_version(&mut self, version: u32, link: &mut LinkType) {
+        let (first, second) = (version >> 16, version & 0xFFFF);
+        let (major, minor) = if self.big_endian { (first, second) } else { (second, first) };
+        // 543.0 is the one of DG/UX.
+        self.old = (major == 2 && minor < 4) || major == 543;
+        // AIX counts nanoseconds and numbers its links as RFC 1573 does, with types that nobody else used in that version:
+        // Ethernet, Token Ring, FDDI, loopback.
+        let aix = match link.0 {
+            6 => LinkType::ETHERNET,
+            9 => LinkType(6),
+            15 => LinkType(10),
+            24 => LinkType::NULL,
+            _ => return,
+        };
+        if (major, minor) == (2, 2) && self.fraction == 1_000 {
+            (self.fraction, *link) = (1, aix);
+        }
+    }
+
+    /// Nokia's firewalls leave four bytes between header and packet, and no other trace in the file: an address of their
+    /// kernel's stack, of which Wireshark knows the forms.
+    fn is_nokia(self, window: &mut Window) -> bool {
+        if self.big_endian || self.old || self.fraction == 1 || self.record_header != RECORD_HEADER {
+            return false;
+        }
+        window.fill(NOKIA_HEADER);
+        let word = read_u32(window.bytes(), RECORD_HEADER, false);
+        word & 0x0FFF_00F0 == 0x0FBF_0000
+            && matches!(word >> 28, 0x9 | 0xB)
+            && matches!(word >> 12 & 0xF, 0xB | 0xD)
+            && matches!(word >> 8 & 0xF, 0x6 | 0x9)
+            && matches!(word & 0xF, 1 | 2)
+    }
+
+    /// The captured and the original length, as they stand.
+    #[inline]
+    fn lengths(self, first: u32, second: u32) -> (u32, u32) {
+        // More was never captured than there was.
+        if self.old { (first.min(second), first.max(second)) } else { (first, second) }
+    }
 }
 
 /// Reads pcap.
@@ -61,18 +117,22 @@ struct Record {
 impl PcapSource {
     /// Reads the file header.
     pub(super) fn new(mut window: Window, origin: Origin) -> Result<Self, Error> {
-        window.fill(FILE_HEADER);
-        let header = window.bytes().first_chunk::<FILE_HEADER>().copied();
         let variant = window.bytes().first_chunk().and_then(|magic| variant(*magic));
-        let (Some(header), Some(variant)) = (header, variant) else {
+        let whole = window.fill(variant.map_or(FILE_HEADER, |variant| variant.file_header));
+        let header = window.bytes().first_chunk::<FILE_HEADER>().copied().filter(|_| whole);
+        let (Some(header), Some(mut variant)) = (header, variant) else {
             let cut = "the file ends inside the pcap file header (24 bytes)";
             return Err(origin.unreadable(&mut window, cut));
         };
         let read = |at: usize| read_u32(&header, at, variant.big_endian);
-        let snap_length = read(16);
+        let (version, snap_length) = (read(4), read(16));
         // The upper bits hold the length of a frame check sequence, if any (draft-ietf-opsawg-pcap 4).
-        let link = LinkType(read(20) & 0x03FF_FFFF);
-        window.consume(FILE_HEADER);
+        let mut link = LinkType(read(20) & 0x03FF_FFFF);
+        window.consume(variant.file_header);
+        variant.of_version(version, &mut link);
+        if variant.is_nokia(&mut window) {
+            variant.record_header = NOKIA_HEADER;
+        }
         let mut meter = Meter::new("pcap");
         meter.link(link);
         Ok(Self {
@@ -100,7 +160,8 @@ impl PcapSource {
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(header) = rest.first_chunk::<16>() else { break };
             let read = |field: usize| read_u32(header, field, variant.big_endian);
-            let (seconds, fraction, captured, original) = (read(0), read(4), read(8), read(12));
+            let (seconds, fraction) = (read(0), read(4));
+            let (captured, original) = variant.lengths(read(8), read(12));
             let (begin, length) = (variant.record_header, captured as usize);
             if captured > self.max_packet {
                 break;
@@ -132,7 +193,8 @@ impl PcapSource {
         }
         let header = self.window.bytes();
         let read = |at: usize| read_u32(header, at, self.variant.big_endian);
-        let (seconds, fraction, captured, original) = (read(0), read(4), read(8), read(12));
+        let (seconds, fraction) = (read(0), read(4));
+        let (captured, original) = self.variant.lengths(read(8), read(12));
         if captured > self.max_packet {
             let what =
                 format!("a packet record claims {captured} bytes, more than any packet has; reading stops");

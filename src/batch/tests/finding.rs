@@ -22,16 +22,39 @@ fn contents(inventory: &Inventory) -> Vec<Vec<u8>> {
 #[test]
 fn captures_are_told_from_other_files() {
     let folder = Folder::new();
-    for name in ["a.pcap", "deep/er/b.PcapNG", "c.cap7", "d.pcap.gz", "e.etl", "empty.pcap"] {
+    for name in [
+        "a.pcap",
+        "deep/er/b.PcapNG",
+        "c.cap7",
+        "d.pcap.gz",
+        "e.etl",
+        "empty.pcap",
+        "f.cap.lz4",
+        "g.snoop.xz",
+    ] {
         folder.put(name, if name == "empty.pcap" { b"" } else { b"x" });
     }
     folder.put("no-name", &pcap(&[1]));
+    folder.put("no-name-2", b"GMBU\x03\x02");
+    folder.put("no-name-3", b"snoop\0\0\0");
     folder.put("readme.txt", b"hello");
     folder.put("pcap", b"hello");
     let inventory = Inventory::of(&[folder.path().to_owned()]);
     assert_eq!(
         names(&inventory),
-        ["a.pcap", "c.cap7", "d.pcap.gz", "b.PcapNG", "e.etl", "empty.pcap", "no-name"]
+        [
+            "a.pcap",
+            "c.cap7",
+            "d.pcap.gz",
+            "b.PcapNG",
+            "e.etl",
+            "empty.pcap",
+            "f.cap.lz4",
+            "g.snoop.xz",
+            "no-name",
+            "no-name-2",
+            "no-name-3"
+        ]
     );
     assert_eq!(inventory.others, 2);
     assert!(inventory.problems.is_empty());

@@ -3,11 +3,14 @@
 pub(crate) mod blocks;
 mod chain;
 mod compressed;
+mod netmon;
 mod open;
 mod pcap;
 mod pcapng;
 mod pcapng_writer;
+mod snoop;
 mod window;
+mod writers;
 
 use std::io::{self, Read};
 

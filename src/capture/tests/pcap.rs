@@ -138,3 +138,56 @@ fn a_stream_that_fails_is_an_error_and_what_came_before_stands() {
     let Err(error) = open_reader(failing(&whole[..20]), "memory".to_owned(), 0) else { panic!("opened") };
     assert!(matches!(error.kind, ErrorKind::Io { .. }), "{error}");
 }
+
+#[test]
+fn ixia_tells_the_length_of_all_records() {
+    for (magic, nanoseconds) in [(0x1C00_01AC, 7), (0x1C00_01AB, 7_000)] {
+        for order in [u32::to_be_bytes as Order, u32::to_le_bytes] {
+            let records = record(order, 1, 7, &[9; 60], 60);
+            let file = [header(order, magic, 96, 1), order(76).to_vec(), records].concat();
+            let (seen, summary) = read_all(&file);
+            assert_eq!((seen.len(), seen[0].time, seen[0].bytes.len()), (1, 1_000_000_000 + nanoseconds, 60));
+            assert_eq!((summary.format.as_str(), summary.damage.len()), ("pcap", 0));
+            for cut in 4..28 {
+                assert!(open_bytes(&file[..cut]).is_err(), "{cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn older_versions_have_their_lengths_in_the_other_order() {
+    let of = |version: [u8; 4], link: u32| {
+        let order = u32::to_be_bytes;
+        let mut header = header(order, 0xA1B2_C3D4, 96, link);
+        header[4..8].copy_from_slice(&version);
+        // Original, then captured.
+        let mut swapped = record(order, 1, 7, &[9; 40], 1500);
+        swapped[8..16].rotate_left(4);
+        let (seen, summary) = read_all(&[header, swapped.clone(), swapped].concat());
+        assert!(summary.damage.is_empty());
+        seen.iter()
+            .map(|seen| (seen.time, seen.link.0, seen.bytes.len(), seen.original_len))
+            .collect::<Vec<_>>()
+    };
+    let (micro, nano) = (1_000_007_000, 1_000_000_007);
+    assert_eq!(of([0, 2, 0, 2], 1), [(micro, 1, 40, 1500); 2]);
+    assert_eq!(of([0, 2, 0, 3], 9), [(micro, 9, 40, 1500); 2]);
+    assert_eq!(of([2, 31, 0, 0], 1), [(micro, 1, 40, 1500); 2]);
+    // AIX: nanoseconds, and links of its own.
+    assert_eq!(of([0, 2, 0, 2], 6), [(nano, 1, 40, 1500); 2]);
+    assert_eq!(of([0, 2, 0, 2], 24), [(nano, 0, 40, 1500); 2]);
+}
+
+#[test]
+fn nokia_has_four_bytes_more() {
+    let order = u32::to_le_bytes;
+    let packet =
+        |stuff: u32| [&order(1)[..], &order(2), &order(60), &order(60), &order(stuff), &[7; 60]].concat();
+    let file = [header(order, 0xA1B2_C3D4, 96, 1), packet(0xBFBF_D602), packet(0x9FBF_B901)].concat();
+    let (seen, summary) = read_all(&file);
+    assert_eq!((seen.len(), seen[1].bytes.as_slice(), summary.damage.len()), (2, &[7; 60][..], 0));
+    // Anything else in their place is the packet's.
+    let other = [header(order, 0xA1B2_C3D4, 96, 1), packet(0xBFBF_D603)].concat();
+    assert_eq!(read_all(&other).0[0].bytes[..4], order(0xBFBF_D603));
+}
