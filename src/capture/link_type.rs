@@ -19,16 +19,26 @@ impl LinkType {
     pub const PPP_HDLC: Self = Self(50);
     /// Raw IP, version in the first nibble.
     pub const RAW: Self = Self(101);
-    /// IEEE 802.11.
+    /// Cisco's HDLC.
+    pub const C_HDLC: Self = Self(104);
+    /// IEEE 802.11, without what the radio says.
     pub const IEEE802_11: Self = Self(105);
+    /// Frame Relay.
+    pub const FRAME_RELAY: Self = Self(107);
     /// OpenBSD loopback, address family in network byte order.
     pub const LOOP: Self = Self(108);
     /// Linux cooked capture, `-i any`.
     pub const LINUX_SLL: Self = Self(113);
+    /// IEEE 802.11 behind a radiotap header.
+    pub const IEEE802_11_RADIOTAP: Self = Self(127);
     /// Raw IPv4.
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.
     pub const IPV6: Self = Self(229);
+    /// What Linux's packet filter logs.
+    pub const NFLOG: Self = Self(239);
+    /// Apple's packet tap: a header that names another link type.
+    pub const PKTAP: Self = Self(258);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -40,7 +50,12 @@ impl LinkType {
             Self::ETHERNET => "Ethernet",
             Self::PPP | Self::PPP_HDLC => "PPP",
             Self::RAW | Self::RAW_BSD | Self::RAW_OPENBSD => "raw IP",
-            Self::IEEE802_11 => "802.11",
+            Self::C_HDLC => "Cisco HDLC",
+            Self::IEEE802_11 => "IEEE 802.11",
+            Self::IEEE802_11_RADIOTAP => "IEEE 802.11 with radiotap",
+            Self::FRAME_RELAY => "Frame Relay",
+            Self::NFLOG => "NFLOG",
+            Self::PKTAP => "PKTAP",
             Self::LOOP => "OpenBSD loopback",
             Self::LINUX_SLL => "Linux cooked",
             Self::LINUX_SLL2 => "Linux cooked v2",

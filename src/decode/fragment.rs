@@ -56,7 +56,7 @@ pub struct FragmentOf<'a> {
 /// The fragment that a packet record holds; `None` for a whole packet, and for what is not IP.
 #[must_use]
 pub fn fragment<'a>(packet: &Packet<'a>) -> Option<FragmentOf<'a>> {
-    let bytes = link::strip(packet.link, packet.bytes).ok()?;
+    let bytes = link::strip(packet.link, packet.bytes).ok()?.ip;
     match bytes.first()? >> 4 {
         4 => v4(bytes),
         6 => v6(bytes),

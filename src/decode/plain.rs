@@ -67,5 +67,6 @@ pub fn plain_segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
         payload,
         payload_len: u32::try_from(payload.len()).ok()?,
         quality: Quality::default(),
+        tunnel: None,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::Tunnel;
 use crate::capture::{Packet, Place};
 
 /// Where and when a packet stood in the capture: the evidence every later fact points to.
@@ -91,6 +92,8 @@ pub struct Segment<'a> {
     pub payload_len: u32,
     /// What was odd about it.
     pub quality: Quality,
+    /// The tunnel that it came through; its addresses are none of the connection's.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// The TCP header, as much as was recorded (RFC 9293 3.1).

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::ip::Datagram;
-use super::{At, Decoded, Fragment, Icmp, IcmpReason, Quality, Segment, TcpFlags, TcpHeader, Udp, Undecoded};
+use super::{
+    At, Decoded, Fragment, Icmp, IcmpReason, Quality, Segment, TcpFlags, TcpHeader, Tunnel, Udp, Undecoded,
+};
 
 /// Protocol numbers (IANA).
 const ICMP: u8 = 1;
@@ -17,11 +19,16 @@ const IPV4_HEADER: usize = 20;
 /// A TCP header without options.
 const TCP_HEADER: usize = 20;
 
-/// Reads what a datagram carries.
+/// Reads what a datagram carries, which came through `tunnel`.
 #[inline(always)]
-pub(super) fn read<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> {
+pub(super) fn read<'a>(
+    datagram: &Datagram<'a>,
+    at: At,
+    interface: u32,
+    tunnel: Option<Tunnel>,
+) -> Decoded<'a> {
     match datagram.protocol {
-        TCP => read_tcp(datagram, at, interface),
+        TCP => read_tcp(datagram, at, interface, tunnel),
         UDP => read_udp(datagram, at),
         ICMP => read_icmp(datagram, at, false),
         ICMPV6 => read_icmp(datagram, at, true),
@@ -30,7 +37,7 @@ pub(super) fn read<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decod
 }
 
 #[inline(always)]
-fn read_tcp<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> {
+fn read_tcp<'a>(datagram: &Datagram<'a>, at: At, interface: u32, tunnel: Option<Tunnel>) -> Decoded<'a> {
     let bytes = datagram.payload;
     let Some(head) = bytes.first_chunk::<TCP_LEAST>() else { return Decoded::Other(Undecoded::Truncated) };
     let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags] = *head;
@@ -70,6 +77,7 @@ fn read_tcp<'a>(datagram: &Datagram<'a>, at: At, interface: u32) -> Decoded<'a> 
         payload,
         payload_len: u32::try_from(payload_len).unwrap_or(u32::MAX),
         quality,
+        tunnel,
     })
 }
 

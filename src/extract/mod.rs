@@ -112,7 +112,9 @@ pub fn extract(
                     return Ok(());
                 };
                 comments.extend(what_is_missing(&shown));
-                file.packet(&Packet { bytes: &shown.bytes, ..*packet }, &name, &comments)
+                let Shown { bytes, link, original_len, .. } = &shown;
+                let packet = Packet { bytes, link: *link, original_len: *original_len, ..*packet };
+                file.packet(&packet, &name, &comments)
             }
             None => file.packet(packet, &name, &comments),
         }

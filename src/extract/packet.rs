@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::streams::Streams;
 use crate::capture::{LinkType, Packet};
-use crate::decode::{Decoded, Segment, decode, link_header_len};
+use crate::decode::{Carried, Decoded, Segment, carried, decode};
 use crate::report::Redactor;
 
 /// Protocol numbers (IANA).
@@ -31,6 +31,10 @@ const REQUESTS: [u8; 3] = [2, 3, 4];
 pub(super) struct Shown {
     /// Its bytes.
     pub(super) bytes: Vec<u8>,
+    /// How they begin.
+    pub(super) link: LinkType,
+    /// Its length on the wire.
+    pub(super) original_len: u32,
     /// Bytes of payload in it that are blank, or letters in place of a name.
     pub(super) blank: usize,
     /// Bytes of payload that are not in it any more.
@@ -61,14 +65,23 @@ impl Cards {
     }
 }
 
-/// A packet as strangers may see it; `None` when it carries no IP.
+/// A packet as strangers may see it; `None` when it carries no IP. Of a tunnel, and of a link whose header says more than where
+/// a packet goes, only the IP packet in it is shown: what is around it has addresses and names of its own.
 pub(super) fn shown(
     packet: &Packet<'_>,
     streams: &mut Streams,
     redactor: &mut Redactor,
     cards: &mut Cards,
 ) -> Option<Shown> {
-    let link = link_header_len(packet)?;
+    let Carried { bytes: inside, snapped, plain } = carried(packet)?;
+    let inner = Packet {
+        link: LinkType::RAW,
+        original_len: u32::try_from(inside.len() + snapped).unwrap_or(u32::MAX),
+        bytes: inside,
+        ..*packet
+    };
+    let packet = if plain { packet } else { &inner };
+    let link = packet.bytes.len().checked_sub(inside.len())?;
     let mut bytes = packet.bytes.to_vec();
     hardware(packet.link, bytes.get_mut(..link)?, cards);
     let ip = bytes.get_mut(link..)?;
@@ -93,7 +106,7 @@ pub(super) fn shown(
         cut = payload.1 - payload.0 - shown.bytes;
         shown.blank = shown.blank.min(whole);
     }
-    Some(Shown { bytes, blank: shown.blank, cut })
+    Some(Shown { bytes, link: packet.link, original_len: packet.original_len, blank: shown.blank, cut })
 }
 
 /// How much of an IP packet's payload stays, and how much of that is blank.

@@ -334,3 +334,71 @@ fn a_redaction_changes_no_header_but_addresses() {
         }
     }
 }
+
+/// The ends of a tunnel, and what one of them says in an option.
+const TUNNEL: [[u8; 4]; 2] = [[172, 31, 77, 1], [172, 31, 77, 2]];
+const OPTION: &[u8; 8] = b"gate1.lo";
+
+/// A capture whose packets came through a tunnel (GENEVE with an option), or as frames in frames (802.1ah).
+fn inside(files: &[PathBuf], tunnel: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut writer = PcapngWriter::new(&mut out, None).unwrap();
+    let interface = writer.interface(crate::capture::LinkType::ETHERNET, 0, "eth0").unwrap();
+    let mut source = chain(files);
+    while source.advance().unwrap() {
+        let packet = source.packet().unwrap();
+        let outside = [0, 0x50, 0x56, 9, 9, 1, 0, 0x50, 0x56, 9, 9, 2];
+        let length = |more: usize| u16::try_from(packet.bytes.len() + more).unwrap().to_be_bytes();
+        let head = if tunnel {
+            let [ip, udp] = [length(20 + 8 + 20), length(8 + 20)];
+            let ip = [&[0x45, 0], &ip[..], &[0, 0, 0, 0, 60, 17, 0, 0], &TUNNEL.concat()].concat();
+            let udp = [&[0xC0, 0, 0x17, 0xC1], &udp[..], &[0, 0]].concat();
+            let geneve = [&[3, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 2][..], OPTION].concat();
+            [&outside[..], &[8, 0], &ip, &udp, &geneve].concat()
+        } else {
+            [&outside[..], &[0x88, 0xE7, 0, 0, 0, 7]].concat()
+        };
+        let bytes = [&head, packet.bytes].concat();
+        let original_len = u32::try_from(bytes.len()).unwrap();
+        writer.packet(&Packet { interface, original_len, bytes: &bytes, ..packet }, &[] as &[&str]).unwrap();
+    }
+    writer.finish().unwrap();
+    out
+}
+
+#[test]
+fn of_what_came_through_a_tunnel_only_the_packet_in_it_is_shown() {
+    for (name, tunnel) in [("r1-alert-70", true), ("login-failed-clear", true), ("r1-alert-70", false)] {
+        let whole = inside(&files(name), tunnel);
+        let outer = |bytes: &[u8]| TUNNEL.iter().any(|ip| has(bytes, ip)) || has(bytes, OPTION);
+        let mut analysis = again(&whole);
+        let (before, packets) = (codes(&analysis), packets_of(&analysis.connections[0].facts));
+        assert_eq!(before, codes(&analyze(&files(name))));
+        assert_eq!(analysis.connections[0].facts.tcp.tunnel.is_some(), tunnel);
+        let mut open = || -> Box<dyn Source> {
+            open_reader(Box::new(std::io::Cursor::new(whole.clone())), "in".to_owned(), 0).unwrap()
+        };
+        let mut plain = Vec::new();
+        let selection = Selection::new(&analysis, first(), true).unwrap();
+        extract(&analysis, selection, &mut open, None, &mut plain).unwrap();
+        assert!(outer(&plain) == tunnel, "as it was captured");
+
+        let mut redactor = Redactor::new();
+        let selection = Selection::new(&analysis, first(), true).unwrap();
+        redactor.redact(&mut analysis);
+        let mut out = Vec::new();
+        let written = extract(&analysis, selection, &mut open, Some(&mut redactor), &mut out).unwrap();
+        assert!(!outer(&out) && !has(&out, &[0, 0x50, 0x56, 9, 9]), "{name}");
+        assert!(cards(&plain).iter().all(|card| !has(&out, card)), "{name}: a hardware address is left");
+        for name in NAMES {
+            let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert!(!has(&out, name.as_bytes()) && !has(&out, &wide), "{name}");
+        }
+        for report in reports(&analysis) {
+            assert!(!report.contains("172.31.77."), "{report}");
+        }
+        let after = again(&out);
+        assert_eq!((codes(&after), written.packets >= packets), (before, true), "{name}");
+        assert_eq!(shapes(&plain).len(), shapes(&out).len());
+    }
+}

@@ -23,7 +23,7 @@ pub use server::{
     AcceptSpans, Accepts, BrowserFacts, DheFacts, DheFailure, HostTtl, LoginCounts, OtherHandshakes, Refuses,
     Seen, ServerFacts, ShortValues,
 };
-pub use tcp::{DropFact, HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts, WokeFact};
+pub use tcp::{DropFact, HalfFacts, IcmpFact, PreviousFact, ResetFact, TcpFacts, TunnelFact, WokeFact};
 pub use tds::{
     FollowedFact, LoginAckFact, LoginFacts, LoginProof, OtherServiceFact, PreloginFacts, RoutingFact,
     ServerMessageFact, TdsFacts, Turn,

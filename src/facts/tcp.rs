@@ -49,6 +49,9 @@ pub struct TcpFacts {
     /// The last time that the connection went on after 30 s of silence or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub woke: Option<WokeFact>,
+    /// The tunnel that the first of its packets to come through one came through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<TunnelFact>,
     /// Bytes came twice with other content; the first were kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap_conflict: Option<Moment>,
@@ -245,6 +248,25 @@ pub struct WokeFact {
     /// The first packet after it.
     #[serde(flatten)]
     pub moment: Moment,
+}
+
+/// A tunnel, and a packet that came through it. The addresses are those of its ends, the outer ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TunnelFact {
+    /// Who sent the packet in it.
+    pub from: Side,
+    /// Where that stands.
+    #[serde(flatten)]
+    pub moment: Moment,
+    /// How it wraps packets, such as `VXLAN`.
+    pub kind: String,
+    /// The end that wrapped the packet.
+    pub source: IpAddr,
+    /// The end that is to unwrap it.
+    pub destination: IpAddr,
+    /// Which of the networks between the two: VNI, key, session or tunnel number. `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<u32>,
 }
 
 /// The connection before this one on the same 4-tuple.

@@ -6,10 +6,10 @@ use super::signals::{IcmpSignal, Reset, Signals};
 use super::{Dir, Key, moment, side_of};
 use crate::facts::{
     ConnectionFacts, DropFact, Ended, EndedBy, EndedHow, Endpoint, HalfFacts, IcmpFact, LoginProof, Moment,
-    Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts, Turn,
-    WokeFact,
+    Orientation, Owed, Owing, Phase, PreviousFact, ResetFact, Side, TcpFacts, TdsFacts, Time, TlsFacts,
+    TunnelFact, Turn, WokeFact,
 };
-use crate::stream::{HalfSummary, IcmpReason, Previous, ResetShape, Woke};
+use crate::stream::{HalfSummary, IcmpReason, Previous, ResetShape, Tunnelled, Woke};
 use crate::tls::{AlertLevel, ProtocolVersion};
 
 /// Silence, in nanoseconds, after which an answer that is owed counts as missing (DESIGN: 4 s).
@@ -27,6 +27,7 @@ pub(super) struct Over<'a> {
     pub(super) halves: &'a [HalfSummary; 2],
     pub(super) previous: Option<Previous>,
     pub(super) woke: Option<Woke>,
+    pub(super) tunnelled: Option<Box<Tunnelled>>,
     pub(super) evicted: bool,
     pub(super) now: Time,
 }
@@ -337,6 +338,14 @@ fn tcp_facts(over: &Over<'_>, signals: &Signals) -> TcpFacts {
             from: side_of(over.client, woke.dir),
             silence: woke.silence,
             moment: moment(woke.at),
+        }),
+        tunnel: over.tunnelled.as_deref().map(|tunnelled| TunnelFact {
+            from: side_of(over.client, tunnelled.dir),
+            moment: moment(tunnelled.at),
+            kind: tunnelled.tunnel.kind.name().to_owned(),
+            source: tunnelled.tunnel.src,
+            destination: tunnelled.tunnel.dst,
+            network: tunnelled.tunnel.network,
         }),
         overlap_conflict: signals.overlap_conflict,
         first_gap: signals.first_gap,

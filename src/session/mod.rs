@@ -121,6 +121,7 @@ impl Session {
             halves: &closed.halves,
             previous: closed.previous,
             woke: closed.woke,
+            tunnelled: closed.tunnelled,
             evicted: closed.evicted,
             now,
         };

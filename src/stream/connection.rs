@@ -6,7 +6,8 @@ use hashbrown::DefaultHashBuilder;
 
 use super::half::Half;
 use super::{
-    Closed, Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal, Woke,
+    Closed, Dir, Event, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous, Signal,
+    Tunnelled, Woke,
 };
 use crate::capture::DropReason;
 use crate::decode::{At, Icmp, Segment, TcpFlags};
@@ -35,6 +36,8 @@ pub(super) struct Connection<H> {
     pub(super) last: At,
     pub(super) previous: Option<Previous>,
     pub(super) woke: Option<Woke>,
+    /// Boxed: few connections have one.
+    pub(super) tunnelled: Option<Box<Tunnelled>>,
     pub(super) ended: bool,
     pub(super) packets: u64,
     /// Bytes held, out of order and by the handler, to be settled with the table's total.
@@ -68,6 +71,7 @@ impl<H: Handler> Connection<H> {
             last: at,
             previous,
             woke: None,
+            tunnelled: None,
             ended: false,
             packets: 0,
             held: 0,
@@ -148,6 +152,9 @@ impl<H: Handler> Connection<H> {
     ) {
         let flags = segment.tcp.flags;
         let reset = flags.has(TcpFlags::RST);
+        if let (Some(tunnel), None) = (segment.tunnel, &self.tunnelled) {
+            self.tunnelled = Some(Box::new(Tunnelled { at: segment.at, dir, tunnel }));
+        }
         let (half, _) = self.pair(dir);
         let duplicate = half.recent.is_duplicate(segment, keyed);
         if !reset {
@@ -319,6 +326,7 @@ impl<H: Handler> Connection<H> {
             halves: self.summaries(),
             previous: self.previous,
             woke: self.woke,
+            tunnelled: self.tunnelled.clone(),
             evicted,
             handler: self.handler.take()?,
         })

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::capture::DropReason;
-use crate::decode::{At, IcmpReason};
+use crate::decode::{At, IcmpReason, Tunnel};
 
 /// One of the two directions of a connection, named by the end that sends. Neutral: `A` is the smaller
 /// endpoint of the [`Key`]. Who is the client is another question ([`Signal::Syn`] answers it when it was seen).
@@ -304,6 +304,17 @@ pub struct Woke {
     pub dir: Dir,
 }
 
+/// A connection's first packet that came through a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnelled {
+    /// Where it stands.
+    pub at: At,
+    /// Which of the connection's ends sent it.
+    pub dir: Dir,
+    /// The tunnel.
+    pub tunnel: Tunnel,
+}
+
 /// A connection that the table lets go: at the end of the capture, when its tuple is used anew, some time after
 /// it ended, or to make room.
 #[derive(Debug)]
@@ -324,6 +335,8 @@ pub struct Closed<H> {
     pub previous: Option<Previous>,
     /// The last time that it went on after a silence of [`IDLE`] or more.
     pub woke: Option<Woke>,
+    /// Its first packet that came through a tunnel.
+    pub tunnelled: Option<Box<Tunnelled>>,
     /// It was evicted to make room, not closed or ended with the capture.
     pub evicted: bool,
     /// The handler, with what it learnt.

@@ -20,9 +20,9 @@ mod waiting;
 
 /// What events carry of the layer below.
 pub use crate::capture::DropReason;
-pub use crate::decode::{At, IcmpReason};
+pub use crate::decode::{At, IcmpReason, Tunnel};
 pub use event::{
     Closed, Dir, Event, GapReason, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous,
-    ResetShape, Signal, TableCounts, Woke,
+    ResetShape, Signal, TableCounts, Tunnelled, Woke,
 };
 pub use table::Table;

@@ -6,6 +6,8 @@ mod ip;
 mod link;
 mod plain;
 mod transport;
+mod tunnel;
+mod wireless;
 
 use etherparse::{PacketBuilder, TcpOptionElement};
 

@@ -27,6 +27,7 @@ fn a_segment_is_read_exactly() {
         payload: b"payload",
         payload_len: 7,
         quality: Quality::default(),
+        tunnel: None,
     };
     assert_eq!(read, expected);
     assert!(read.tcp.flags.has(TcpFlags::ACK) && read.tcp.flags.has(TcpFlags::PSH));

@@ -67,6 +67,10 @@ impl Redactor {
         for icmp in &mut connection.tcp.icmp {
             icmp.from = self.address(icmp.from);
         }
+        if let Some(tunnel) = &mut connection.tcp.tunnel {
+            tunnel.source = self.address(tunnel.source);
+            tunnel.destination = self.address(tunnel.destination);
+        }
         self.tds(&mut connection.tds);
         self.tls(&mut connection.tls);
     }

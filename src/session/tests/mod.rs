@@ -111,6 +111,7 @@ impl Talk {
             halves: self.halves,
             previous: None,
             woke: None,
+            tunnelled: None,
             evicted: self.evicted,
             handler: self.session,
         };

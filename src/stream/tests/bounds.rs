@@ -115,6 +115,7 @@ fn what_handlers_hold_is_bounded() {
             payload: &[7; 300],
             payload_len: 300,
             quality: Quality::default(),
+            tunnel: None,
         };
         let number = table.counts().connections;
         table.segment(number, &segment, &mut |_, _| Hoarder(0), &mut |closed| {

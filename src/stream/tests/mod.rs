@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::capture::Place;
-use crate::decode::{At, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader};
+use crate::decode::{At, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, Tunnel};
 
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -45,6 +45,7 @@ struct Packet {
     ttl: u8,
     /// IP identification; a new one each time when `None`.
     id: Option<u32>,
+    tunnel: Option<Tunnel>,
     options: &'static [u8],
     client_port: u16,
 }
@@ -60,6 +61,7 @@ fn packet(from: Dir, flags: TcpFlags, seq: u32, ack: u32) -> Packet {
         window: 8192,
         ttl: 64,
         id: None,
+        tunnel: None,
         options: &[],
         client_port: 50_000,
     }
@@ -215,6 +217,7 @@ impl Bench {
             payload: &packet.payload,
             payload_len: u32::try_from(packet.payload.len()).unwrap() + packet.cut,
             quality: Quality { payload_cut: packet.cut > 0, ..Quality::default() },
+            tunnel: packet.tunnel,
         };
         let (closed, after_data) = (&mut self.closed, self.after_data);
         let make = |_: u64, _: &Key| Recorder {

@@ -201,3 +201,21 @@ fn a_syn_that_comes_much_later_or_elsewhere_opens_another_connection() {
     bench.send(packet(CLIENT, SYN, 70_000, 0));
     assert_eq!(bench.finish().len(), 2);
 }
+
+#[test]
+fn copies_out_of_a_tunnel_are_copies() {
+    use crate::decode::{Tunnel, TunnelKind};
+    let (src, dst) = ("198.51.100.1".parse().unwrap(), "198.51.100.2".parse().unwrap());
+    let tunnel = Tunnel { kind: TunnelKind::Vxlan, src, dst, network: Some(7) };
+    let mut bench = Bench::open();
+    for seq in 0..3 {
+        let sent = Packet { id: Some(90 + seq), ..packet(CLIENT, PSH_ACK, 1001 + seq, 5001).with(b"x") };
+        bench.send(sent.clone());
+        bench.send(Packet { tunnel: Some(tunnel), ttl: 64 - (seq as u8 % 2), ..sent });
+    }
+    let closed = bench.only();
+    assert_eq!((closed.halves[0].duplicates, closed.halves[0].bytes), (3, 3));
+    assert_eq!(closed.halves[0].retransmissions, 0);
+    let tunnelled = *closed.tunnelled.unwrap();
+    assert_eq!((tunnelled.dir, tunnelled.tunnel, tunnelled.at.place), (CLIENT, tunnel, Place::new(0, 5)));
+}
