@@ -14,6 +14,7 @@ mod filter;
 mod fold;
 mod fragments;
 mod hint;
+mod inspect;
 mod judge;
 mod learning;
 mod load;
@@ -33,6 +34,7 @@ mod watch;
 
 pub use filter::{Filter, TimeBound};
 pub use hint::client_hint;
+pub use inspect::Inspection;
 pub use result::{Analysis, JudgedConnection, LeftOut, Totals};
 pub use watch::{Counts, Device, Heed, News, Reference, ServerCounts, Watch};
 

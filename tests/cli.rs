@@ -99,8 +99,8 @@ fn every_bad_input_gets_one_line_that_says_what_it_is() {
     let cases: [(&str, &[u8], &str); 5] = [
         ("empty.pcap", b"", "empty"),
         ("zip.pcap", b"PK\x03\x04rest of it", "zip archive"),
-        ("netmon.cap", b"GMBU\x01\x02rest of the header", "Network Monitor"),
-        ("noise.pcap", b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "magic number"),
+        ("netmon.cap", b"GMBU\x01\x02rest of the header", "header"),
+        ("noise.pcap", b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "no capture format begins so"),
         ("header.pcap", b"\xd4\xc3\xb2\xa1\x02\x00\x04", "header"),
     ];
     for (name, bytes, expected) in cases {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tdscope::analysis::{Analyzer, Settings};
 use tdscope::capture::{Chain, Input, open};
-use tdscope::report::{batch, events, json};
+use tdscope::report::{batch, events, info, json};
 use tdscope::rules::Severity;
 use tdscope::stream::Limits;
 
@@ -23,6 +23,7 @@ fn the_checked_in_schemas_are_not_stale() {
     is_not_stale("schema/tdscope-1.json", &json::schema());
     is_not_stale("schema/tdscope-1-events.json", &events::schema());
     is_not_stale("schema/tdscope-batch-1.json", &batch::schema());
+    is_not_stale("schema/tdscope-info-1.json", &info::schema());
 }
 
 fn is_not_stale(path: &str, current: &str) {

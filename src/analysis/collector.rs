@@ -187,6 +187,7 @@ impl Collector {
             return;
         }
         self.totals.tds += 1;
+        self.totals.tds_packets += connection.tcp.client.packets + connection.tcp.server.packets;
         self.note_quality(&connection);
         if self.clients.len() < CLIENTS {
             self.clients.insert(connection.client.ip);

@@ -74,7 +74,9 @@ pub struct Totals {
     pub connections: u64,
     /// Connections taken for SQL Server's.
     pub tds: u64,
-    /// Of these, what the filter selects.
+    /// Packets of these, each once.
+    pub tds_packets: u64,
+    /// Of these connections, what the filter selects.
     pub selected: u64,
     /// Connections with a verdict.
     pub failed: u64,
@@ -100,6 +102,7 @@ impl Totals {
     pub(super) fn add(&mut self, other: &Self) {
         self.connections += other.connections;
         self.tds += other.tds;
+        self.tds_packets += other.tds_packets;
         self.selected += other.selected;
         self.failed += other.failed;
         self.logged_in += other.logged_in;

@@ -40,10 +40,10 @@ pub enum ErrorKind {
     #[error("is a directory; name the capture files in it")]
     Directory,
     /// It has no byte.
-    #[error("offset 0: the file is empty, expected a pcap or pcapng capture")]
+    #[error("offset 0: the file is empty, expected a capture")]
     Empty,
     /// Its first bytes are those of no capture format.
-    #[error("offset 0: expected a pcap or pcapng magic number, found {found}")]
+    #[error("offset 0: no capture format begins so: {found}")]
     UnknownFormat {
         /// The first bytes in hexadecimal.
         found: String,

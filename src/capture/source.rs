@@ -99,6 +99,8 @@ pub struct Summary {
     pub until: Option<i64>,
     /// Packets whose recorded bytes are fewer than their length on the wire.
     pub snapped: u64,
+    /// The most bytes that were recorded of one of those; `None` when there is none.
+    pub cut_at: Option<u32>,
     /// Packets that the file says are copies of others, and that are not shown: pktmon logs a packet at every component.
     pub copies: u64,
     /// Packets the capturing machine says it dropped (pcapng interface statistics), when it says so.
@@ -147,6 +149,7 @@ pub(super) struct Meter {
     /// Time of the earliest and of the latest packet, when there is one.
     times: Option<(i64, i64)>,
     snapped: u64,
+    cut_at: Option<u32>,
     pub(super) copies: u64,
     /// The wire was watched until then.
     pub(super) until: Option<i64>,
@@ -169,7 +172,10 @@ impl Meter {
         self.packets += 1;
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
-        self.snapped += u64::from((captured as u64) < u64::from(original));
+        if (captured as u64) < u64::from(original) {
+            self.snapped += 1;
+            self.cut_at = self.cut_at.max(u32::try_from(captured).ok());
+        }
     }
 
     /// Time of the latest packet; the epoch before the first.
@@ -223,6 +229,7 @@ impl Meter {
             last: self.times.map(|(_, last)| last),
             until: self.until,
             snapped: self.snapped,
+            cut_at: self.cut_at,
             copies: self.copies,
             dropped: self.dropped,
             link_types: self.links.clone(),

@@ -11,6 +11,7 @@ use tdscope::rules::Severity;
 
 use super::batch::BatchOptions;
 use super::extract::ExtractOptions;
+use super::info::InfoOptions;
 use super::live::LiveOptions;
 use super::rule::RuleOptions;
 use super::scope::{Manner, Memory, Scope};
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Analyze(Box<AnalyzeOptions>),
     /// Look at folders and archives of captures and say which of them hold a cause of failure.
     Batch(Box<BatchOptions>),
+    /// Say what captures are: format, times, what is missing, how much of it is SQL Server's.
+    Info(Box<InfoOptions>),
     /// Write the packets of a finding or of a connection to a capture of their own, the evidence as comments on them.
     Extract(Box<ExtractOptions>),
     /// Watch network devices and say at once what fails and why.
@@ -43,6 +46,9 @@ pub(crate) enum Command {
         /// Of the JSON of `tdscope batch` instead.
         #[arg(long, conflicts_with = "live")]
         batch: bool,
+        /// Of the JSON of `tdscope info` instead.
+        #[arg(long, conflicts_with_all = ["live", "batch"])]
+        info: bool,
     },
     /// Print a script that completes commands and options in a shell.
     Completions {

@@ -4,6 +4,7 @@ mod analyze;
 mod arguments;
 mod batch;
 mod extract;
+mod info;
 mod live;
 mod progress;
 mod rule;
@@ -32,13 +33,15 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Analyze(options) => analyze::run(&options),
         Command::Extract(options) => extract::run(&options),
+        Command::Info(options) => info::run(&options),
         Command::Rule(options) => rule::run(&options),
         Command::Live(options) => live::run(&options),
         Command::Batch(options) => batch::run(&options),
-        Command::Schema { live, batch } => {
+        Command::Schema { live, batch, info } => {
             let schema = match (live, batch) {
                 (true, _) => events::schema(),
                 (_, true) => report::batch::schema(),
+                _ if info => report::info::schema(),
                 _ => json::schema(),
             };
             print(&schema).map(|()| ExitCode::SUCCESS)

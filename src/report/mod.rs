@@ -6,6 +6,7 @@ pub mod events;
 #[cfg(test)]
 mod hostile;
 pub mod html;
+pub mod info;
 pub mod json;
 pub mod markdown;
 #[cfg(feature = "parquet")]

@@ -10,29 +10,17 @@ mod buffer;
 mod clock;
 mod event;
 mod order;
+mod packets;
 mod seen;
 
-use std::collections::BTreeMap;
-
-use self::block::{Block, Ready};
 use self::buffer::{BufferHeader, HEADER, Record, Records};
 use self::clock::Trace;
-use self::event::{Held, Piece, held};
+use self::event::{Held, held};
 use self::order::{Order, Part};
-use self::seen::Seen;
-use super::source::{Meter, Origin};
+use self::packets::Packets;
+use super::source::Origin;
 use super::window::{Chunk, Window};
-use super::{DropReason, Error, ErrorKind, LinkType, Packet, Source, Summary};
-
-/// Interfaces that are told apart.
-const INTERFACES: usize = 4096;
-/// Packets of which the last fragment is still to come: threads that write one at a time.
-const OPEN: usize = 64;
-/// Bytes of a packet in fragments, at most.
-const MAX_PACKET: usize = 256 << 10;
-/// Bit "protected" in the second byte of an 802.11 frame (IEEE 802.11 9.2.4.1): the frame was deciphered before it was
-/// recorded, and the bit was left.
-const PROTECTED: u8 = 0x40;
+use super::{Error, ErrorKind, Packet, Source, Summary};
 
 /// Whether a file that begins so is a trace log.
 pub(super) fn is_etl(bytes: &[u8]) -> bool {
@@ -47,7 +35,6 @@ pub(super) const MAGIC: usize = HEADER;
 pub(super) struct EtlSource {
     window: Window,
     origin: Origin,
-    meter: Meter,
     trace: Option<Trace>,
     order: Order,
     /// Emptied list, to be filled anew.
@@ -56,11 +43,7 @@ pub(super) struct EtlSource {
     ended: bool,
     /// Why reading ended early.
     failed: Option<Error>,
-    interfaces: BTreeMap<(u32, u32), u32>,
-    /// Packets that are not whole, by who writes them.
-    open: BTreeMap<u64, Vec<u8>>,
-    seen: Seen,
-    block: Block,
+    packets: Packets,
     told: Told,
 }
 
@@ -78,16 +61,12 @@ impl EtlSource {
         Self {
             window,
             origin,
-            meter: Meter::new("etl"),
             trace: None,
             order: Order::default(),
             spare: Vec::new(),
             ended: false,
             failed: None,
-            interfaces: BTreeMap::new(),
-            open: BTreeMap::new(),
-            seen: Seen::default(),
-            block: Block::default(),
+            packets: Packets::default(),
             told: Told::default(),
         }
     }
@@ -101,7 +80,7 @@ impl EtlSource {
             }
             let Some(header) = BufferHeader::read(self.window.bytes()) else {
                 let what = "no trace buffer begins here; reading stops".to_owned();
-                self.meter.damage(self.window.offset(), what);
+                self.packets.meter.damage(self.window.offset(), what);
                 self.ended = true;
                 return;
             };
@@ -123,13 +102,13 @@ impl EtlSource {
         if header.lost && !self.told.lost {
             self.told.lost = true;
             let what = "events were lost from here on: the trace was written faster than it was stored";
-            self.meter.damage(offset, what.to_owned());
+            self.packets.meter.damage(offset, what.to_owned());
         }
         if header.compressed {
             if !self.told.compressed {
                 self.told.compressed = true;
                 let what = "buffers from here on are compressed, which is not read: convert the trace with etl2pcapng";
-                self.meter.damage(offset, what.to_owned());
+                self.packets.meter.damage(offset, what.to_owned());
             }
             return;
         }
@@ -159,7 +138,7 @@ impl EtlSource {
             self.told.broken += 1;
             if self.told.broken == 1 {
                 let what = "a record that cannot be one; the rest of the buffer is passed over".to_owned();
-                self.meter.damage(offset + at as u64, what);
+                self.packets.meter.damage(offset + at as u64, what);
             }
         }
         self.order.add(chunk, &mut parts, header.size);
@@ -170,94 +149,40 @@ impl EtlSource {
     fn end(&mut self, need: usize, what: &str) {
         self.ended = true;
         if let Some(failure) = self.window.take_failure() {
-            self.failed = self.meter.failure(&self.origin, self.window.offset(), &failure).err();
+            self.failed = self.packets.meter.failure(&self.origin, self.window.offset(), &failure).err();
             return;
         }
         let left = self.window.bytes().len();
         if left > 0 {
             let text = format!("the file is cut in a {what}: {left} of {need} bytes are there");
-            self.meter.damage(self.window.offset(), text);
+            self.packets.meter.damage(self.window.offset(), text);
         }
     }
 
     /// Fills the block anew.
     fn next_block(&mut self) {
-        self.block.clear();
-        while self.block.has_room() {
-            self.read_on();
-            let Some((part, chunk)) = self.order.take() else { break };
-            let time = self.trace.unwrap_or(Trace::UNKNOWN).time(part.timestamp);
-            match part.piece {
-                Some(ref piece) => self.take(&part, piece, &chunk, time),
-                None => self.meter.packet(time, 0, 0),
+        self.packets.block.clear();
+        self.read_on();
+        let trace = self.trace.unwrap_or(Trace::UNKNOWN);
+        while self.packets.block.has_room() {
+            let Some((part, chunk)) = self.order.first() else { break };
+            let time = trace.time(part.timestamp);
+            match &part.piece {
+                Some(piece) => self.packets.take(part, piece, chunk, time),
+                None => self.packets.meter.packet(time, 0, 0),
+            }
+            if self.order.pop() {
+                self.read_on();
             }
         }
-        self.block.seal();
-    }
-
-    fn take(&mut self, part: &Part, piece: &Piece, chunk: &Chunk, time: i64) {
-        let begins = part.at + piece.bytes.start;
-        let bytes = chunk.get(begins..begins + piece.bytes.len()).unwrap_or_default();
-        let joined;
-        let whole = piece.first && piece.last;
-        let middle = !piece.first && !piece.last;
-        let bytes = if whole || middle && !self.open.contains_key(&part.writer) {
-            bytes
-        } else {
-            let Some(packet) = self.join(part.writer, piece, bytes) else { return };
-            joined = packet;
-            &joined
-        };
-        let recorded = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let original = piece.original.unwrap_or_else(|| length_of(piece.link, bytes)).max(recorded);
-        self.meter.packet(time, bytes.len(), original);
-        self.meter.link(piece.link);
-        if self.seen.again(piece) {
-            self.meter.copies += 1;
-            return;
-        }
-        let interface = match piece.dropped {
-            Some(reason) => DropReason(reason).as_interface(),
-            None => self.interface(piece.interface),
-        };
-        let (link, frame) = (piece.link, self.meter.packets);
-        self.block.add(Ready { time, frame, link, interface, original, start: 0, length: 0 }, bytes);
-        if link == LinkType::IEEE802_11
-            && let Some(flags) = self.block.last_mut(1)
-        {
-            *flags &= !PROTECTED;
-        }
-    }
-
-    /// A packet whose last fragment this is.
-    fn join(&mut self, writer: u64, piece: &Piece, bytes: &[u8]) -> Option<Vec<u8>> {
-        if piece.first {
-            if self.open.len() >= OPEN {
-                self.open.pop_first();
-            }
-            self.open.insert(writer, Vec::new());
-        }
-        // The beginning of what has none was lost.
-        let open = self.open.get_mut(&writer)?;
-        if open.len() + bytes.len() <= MAX_PACKET {
-            open.extend_from_slice(bytes);
-        }
-        if piece.last { self.open.remove(&writer) } else { None }
-    }
-
-    fn interface(&mut self, known_as: (u32, u32)) -> u32 {
-        let next = self.interfaces.len();
-        if next >= INTERFACES {
-            return self.interfaces.get(&known_as).copied().unwrap_or_default();
-        }
-        *self.interfaces.entry(known_as).or_insert(u32::try_from(next).unwrap_or_default())
+        self.packets.block.seal();
     }
 
     /// What can be said only when all is read.
     fn conclude(&mut self) {
         let trace = self.trace.unwrap_or(Trace::UNKNOWN);
-        if trace.events_lost > 0 && self.meter.packets > 0 {
-            self.meter.dropped = Some(u64::from(trace.events_lost));
+        if trace.events_lost > 0 && self.packets.meter.packets > 0 {
+            self.packets.meter.dropped = Some(u64::from(trace.events_lost));
         }
         let mut notes = Vec::new();
         if trace.buffers_lost > 0 {
@@ -270,35 +195,35 @@ impl EtlSource {
             ));
         }
         for note in notes {
-            self.meter.damage(self.window.offset(), note);
+            self.packets.meter.damage(self.window.offset(), note);
         }
     }
 }
 
 impl Source for EtlSource {
     fn advance(&mut self) -> Result<bool, Error> {
-        if self.block.advance() {
+        if self.packets.block.advance() {
             return Ok(true);
         }
-        if self.meter.over {
+        if self.packets.meter.over {
             return Ok(false);
         }
         self.next_block();
-        if self.block.advance() {
+        if self.packets.block.advance() {
             return Ok(true);
         }
-        self.meter.over = true;
+        self.packets.meter.over = true;
         self.conclude();
-        if self.meter.packets == 0 && self.failed.is_none() {
+        if self.packets.meter.packets == 0 && self.failed.is_none() {
             let what = "an ETL trace without packets: it was not one of netsh trace with capture=yes, of NDIS packet capture or of pktmon";
             let error = self.origin.error(ErrorKind::NoPackets { what });
-            self.failed = Some(self.meter.fail(error));
+            self.failed = Some(self.packets.meter.fail(error));
         }
         self.failed.take().map_or(Ok(false), Err)
     }
 
     fn packet(&self) -> Option<Packet<'_>> {
-        let (ready, chunk) = self.block.current()?;
+        let (ready, chunk) = self.packets.block.current()?;
         Some(Packet {
             time: ready.time,
             file: self.origin.file,
@@ -311,33 +236,10 @@ impl Source for EtlSource {
     }
 
     fn chunk(&self) -> Option<(&Chunk, usize)> {
-        self.block.current().map(|(ready, chunk)| (chunk, ready.start))
+        self.packets.block.current().map(|(ready, chunk)| (chunk, ready.start))
     }
 
     fn summaries(&self) -> Vec<Summary> {
-        vec![self.meter.summary(&self.origin)]
+        vec![self.packets.meter.summary(&self.origin)]
     }
-}
-
-/// The bytes that a packet had, by its IP header: the trace cuts packets without saying so.
-fn length_of(link: LinkType, bytes: &[u8]) -> u32 {
-    let two = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|two| u16::from_be_bytes(*two));
-    let begins = match link {
-        LinkType::RAW => Some(0),
-        LinkType::ETHERNET => match two(12) {
-            Some(0x0800 | 0x86DD) => Some(14),
-            Some(0x8100) if matches!(two(16), Some(0x0800 | 0x86DD)) => Some(18),
-            _ => None,
-        },
-        _ => None,
-    };
-    let length = begins.and_then(|at| {
-        let length = match bytes.get(at)? >> 4 {
-            4 => usize::from(two(at + 2)?),
-            6 => 40 + usize::from(two(at + 4)?),
-            _ => return None,
-        };
-        u32::try_from(at + length).ok()
-    });
-    length.unwrap_or_default()
 }

@@ -82,24 +82,28 @@ impl Order {
     }
 
     /// The earliest event that waits, and what it stands in.
-    pub(super) fn take(&mut self) -> Option<(Part, Chunk)> {
-        let mut top = self.next.peek_mut()?;
+    pub(super) fn first(&self) -> Option<(&Part, &Chunk)> {
+        let Reverse((_, _, index)) = self.next.peek()?;
+        let run = self.runs.get(*index)?;
+        Some((run.parts.get(run.at)?, &run.chunk))
+    }
+
+    /// Steps over it; whether it was the last of its buffer, so that another can wait.
+    pub(super) fn pop(&mut self) -> bool {
+        let Some(mut top) = self.next.peek_mut() else { return false };
         let Reverse((timestamp, buffer, index)) = *top;
-        let run = self.runs.get_mut(index)?;
-        let part = run.parts.get(run.at)?.clone();
-        run.at += 1;
-        let chunk;
-        if let Some(following) = run.parts.get(run.at) {
-            chunk = Chunk::clone(&run.chunk);
-            *top = Reverse((following.timestamp, buffer, index));
-        } else {
-            std::collections::binary_heap::PeekMut::pop(top);
-            self.bytes -= run.bytes;
-            chunk = std::mem::take(&mut run.chunk);
-            self.free.push(index);
-        }
         self.late += u64::from(self.latest.is_some_and(|latest| timestamp < latest));
         self.latest = self.latest.max(Some(timestamp));
-        Some((part, chunk))
+        let Some(run) = self.runs.get_mut(index) else { return false };
+        run.at += 1;
+        if let Some(following) = run.parts.get(run.at) {
+            *top = Reverse((following.timestamp, buffer, index));
+            return false;
+        }
+        std::collections::binary_heap::PeekMut::pop(top);
+        self.bytes -= run.bytes;
+        run.chunk = Chunk::default();
+        self.free.push(index);
+        true
     }
 }

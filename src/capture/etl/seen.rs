@@ -1,18 +1,13 @@
 //! Packets that pktmon logs at every component of the network stack that they pass.
 
-use std::collections::{HashSet, VecDeque};
-
 use super::event::Piece;
 
-/// Packets that are remembered: one passes all components within moments.
-const REMEMBERED: usize = 4096;
+/// Packets that are remembered, a power of two: one passes all components within moments.
+const REMEMBERED: usize = 8192;
 
-/// The last packets.
+/// The last packets, each at a place of its number: pktmon counts groups of packets up.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    known: HashSet<Key>,
-    order: VecDeque<Key>,
-}
+pub(super) struct Seen(Vec<Option<Key>>);
 
 /// A packet as pktmon numbers it, and whether it was dropped: that is worth knowing though it was seen before.
 type Key = (u64, u16, bool);
@@ -22,13 +17,11 @@ impl Seen {
     pub(super) fn again(&mut self, piece: &Piece) -> bool {
         let Some((group, number)) = piece.copy_of else { return false };
         let key = (group, number, piece.dropped.is_some());
-        if !self.known.insert(key) {
-            return true;
+        if self.0.is_empty() {
+            self.0 = vec![None; REMEMBERED];
         }
-        if self.order.len() == REMEMBERED {
-            self.order.pop_front().map(|oldest| self.known.remove(&oldest));
-        }
-        self.order.push_back(key);
-        false
+        let place = group.wrapping_mul(2) ^ u64::from(key.2) ^ (u64::from(number) << 7);
+        let Some(slot) = self.0.get_mut(place as usize % REMEMBERED) else { return false };
+        slot.replace(key) == Some(key)
     }
 }

@@ -164,9 +164,9 @@ impl Redactor {
 
 /// The extensions of a capture's or a policy's file, such as `.pcapng.gz`; nothing that could be a part of a name.
 fn extension(path: &str) -> String {
-    const KNOWN: [&str; 16] = [
-        "pcap", "pcapng", "cap", "etl", "ntar", "gz", "zst", "dmp", "zip", "tar", "tgz", "tzst", "txt",
-        "json", "reg", "csv",
+    const KNOWN: [&str; 19] = [
+        "pcap", "pcapng", "cap", "etl", "ntar", "snoop", "gz", "lz4", "xz", "zst", "dmp", "zip", "tar",
+        "tgz", "tzst", "txt", "json", "reg", "csv",
     ];
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
     let mut kept: Vec<&str> =

@@ -4,6 +4,7 @@
 mod batch;
 mod connections;
 mod finding;
+mod info;
 mod news;
 mod page;
 mod rule;
@@ -17,6 +18,7 @@ use crate::analysis::Analysis;
 use crate::rules::Severity;
 
 pub use batch::triage;
+pub(in crate::report) use info::inspections;
 pub use news::{news, remark, untold};
 use page::Page;
 pub use rule::{rule_list, rules};
