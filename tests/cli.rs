@@ -286,3 +286,42 @@ fn live_without_libpcap_says_how_to_get_it() {
     );
     assert!(stdout(&tdscope(&["live", "--help"])).contains("--record"));
 }
+
+#[test]
+fn info_says_what_a_capture_is() {
+    let output = tdscope(&["info", FAILING, HEALTHY]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(text.starts_with(&format!("{FAILING}\n  format    pcap; Ethernet\n  packets   ")), "{text}");
+    assert!(
+        text.contains(&format!("\n\n{HEALTHY}\n"))
+            && text.contains("% of the packets: 1 connection to 1 server"),
+        "{text}"
+    );
+    let report = json(&tdscope(&["info", "--format", "json", FAILING, "no-such-file.pcap"]));
+    assert_eq!(
+        (&report["schema"], &report["files"][0]["links"]),
+        (&"tdscope-info/1".into(), &serde_json::json!(["Ethernet"]))
+    );
+    assert_eq!(report["files"][0]["packets"], report["files"][0]["quality"]["tcp"]);
+    assert!(report["files"][1]["error"].as_str().unwrap().contains("no-such-file.pcap"));
+    assert_eq!(tdscope(&["info", "no-such-file.pcap"]).status.code(), Some(2));
+    let cut = scratch("cut.pcap", &cut(&fs::read(FAILING).unwrap(), 60));
+    let text = stdout(&tdscope(&["info", cut.to_str().unwrap()]));
+    assert!(text.contains("cut by the snap length; at most 60 bytes of a packet that was cut"), "{text}");
+}
+
+/// A little-endian pcap whose packets are cut to `most` bytes.
+fn cut(pcap: &[u8], most: usize) -> Vec<u8> {
+    let mut out = pcap[..24].to_vec();
+    let mut at = 24;
+    while at < pcap.len() {
+        let length = u32::from_le_bytes(pcap[at + 8..at + 12].try_into().unwrap()) as usize;
+        let kept = length.min(most);
+        out.extend(&pcap[at..at + 8]);
+        out.extend(u32::try_from(kept).unwrap().to_le_bytes());
+        out.extend(&pcap[at + 12..at + 16 + kept]);
+        at += 16 + length;
+    }
+    out
+}
