@@ -19,8 +19,10 @@ const PATIENCE: i64 = 60_000_000_000;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fragments {
     waiting: BTreeMap<DatagramKey, Datagram>,
-    /// In the order in which they began; some are over.
-    order: VecDeque<(i64, DatagramKey)>,
+    /// By number: in the order in which they began.
+    order: BTreeMap<u64, DatagramKey>,
+    /// How many began so far.
+    begun: u64,
     bytes: usize,
     /// What is to be looked at next: whole datagrams, and first fragments of those that never became whole.
     ready: VecDeque<Stored>,
@@ -28,6 +30,7 @@ pub(super) struct Fragments {
 
 #[derive(Debug, Clone, Default)]
 struct Datagram {
+    number: u64,
     begun: i64,
     pieces: Vec<(usize, Vec<u8>)>,
     /// Length of the payload, once the last fragment came.
@@ -79,7 +82,7 @@ impl Fragments {
 
     /// Nothing comes any more: what is not whole is looked at as far as it is there.
     pub(super) fn give_up(&mut self) {
-        while let Some((_, key)) = self.order.pop_front() {
+        while let Some((_, key)) = self.order.pop_first() {
             self.forget(key);
         }
     }
@@ -88,38 +91,39 @@ impl Fragments {
     pub(super) fn take(&mut self, packet: &Packet<'_>, fragment: &FragmentOf<'_>) {
         self.forget_old(packet.time);
         let key = fragment.key;
-        if !self.waiting.contains_key(&key) {
-            self.order.push_back((packet.time, key));
-        }
-        let datagram =
-            self.waiting.entry(key).or_insert_with(|| Datagram { begun: packet.time, ..Datagram::default() });
+        let Self { waiting, order, begun, .. } = self;
+        let datagram = waiting.entry(key).or_insert_with(|| {
+            *begun += 1;
+            order.insert(*begun, key);
+            Datagram { number: *begun, begun: packet.time, ..Datagram::default() }
+        });
         let before = datagram.bytes;
         datagram.add(packet, fragment);
         self.bytes = self.bytes + datagram.bytes - before;
         if let Some(whole) = datagram.whole(packet, fragment) {
             self.bytes -= datagram.bytes;
+            self.order.remove(&datagram.number);
             self.waiting.remove(&key);
             self.ready.push_back(whole);
         }
         while self.waiting.len() > DATAGRAMS || self.bytes > BYTES {
-            let Some((_, oldest)) = self.order.pop_front() else { return };
+            let Some((_, oldest)) = self.order.pop_first() else { return };
             self.forget(oldest);
         }
     }
 
     fn forget_old(&mut self, now: i64) {
-        while let Some((begun, key)) = self.order.front().copied() {
-            let over = self.waiting.get(&key).is_none_or(|datagram| datagram.begun != begun);
-            if !over && now.saturating_sub(begun) < PATIENCE {
+        while let Some(oldest) = self.order.first_entry() {
+            let begun = self.waiting.get(oldest.get()).map(|datagram| datagram.begun);
+            if begun.is_some_and(|begun| now.saturating_sub(begun) < PATIENCE) {
                 return;
             }
-            self.order.pop_front();
-            if !over {
-                self.forget(key);
-            }
+            let key = oldest.remove();
+            self.forget(key);
         }
     }
 
+    /// Gives up a datagram that is no more in the order.
     fn forget(&mut self, key: DatagramKey) {
         if let Some(datagram) = self.waiting.remove(&key) {
             self.bytes -= datagram.bytes;

@@ -355,9 +355,10 @@ impl<H: Handler> Table<H> {
     fn relieve(&mut self, place: u32, at: At, closed: &mut dyn FnMut(Closed<H>)) {
         self.counts.reassembly_limit += 1;
         if let Some(connection) = self.slots.get_mut(place) {
-            let held = connection.held;
+            let (held, state) = (connection.held, connection.state);
             connection.give_up_all_holes(at);
             self.held = self.held + connection.held - held;
+            self.state = self.state + connection.state - state;
         }
         if self.held <= self.limits.total_bytes {
             return;

@@ -166,3 +166,19 @@ fn any_cut_or_wrong_length_is_no_panic() {
         }
     }
 }
+
+#[test]
+fn what_became_whole_leaves_nothing_behind() {
+    let mut joined = Fragments::default();
+    // One of which no more comes, at a time at which nothing grows old.
+    take(&mut joined, &fragments(false, 0, &[7; 100], 64)[0], 1, 0);
+    let pieces = fragments(false, 1, &[7; 100], 64);
+    for frame in (2..2000).step_by(2) {
+        take(&mut joined, &pieces[0], frame, 0);
+        take(&mut joined, &pieces[1], frame + 1, 0);
+        assert!(joined.ready().is_some());
+    }
+    assert_eq!((joined.order.len(), joined.waiting.len()), (1, 1));
+    joined.give_up();
+    assert_eq!((joined.ready().map(|first| first.frame), joined.order.len()), (Some(1), 0));
+}

@@ -6,6 +6,8 @@ use crate::capture::{Chunk, LinkType};
 
 /// Bytes that are copied together: what stays in the second-level cache.
 const SIZE: usize = 256 << 10;
+/// Packets that are: some have no bytes.
+const PACKETS: usize = 8 << 10;
 
 /// Packets in the order of time, and their bytes.
 #[derive(Debug, Default)]
@@ -57,7 +59,7 @@ impl Block {
 
     /// Whether another packet can be added.
     pub(super) fn has_room(&self) -> bool {
-        self.filling.len() < SIZE
+        self.filling.len() < SIZE && self.packets.len() < PACKETS
     }
 
     /// Adds a packet; where it begins is set here.
@@ -76,5 +78,32 @@ impl Block {
     /// No packet is added any more.
     pub(super) fn seal(&mut self) {
         self.chunk = Arc::new(std::mem::take(&mut self.filling));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_without_bytes_fill_a_block_too() {
+        let ready = Ready {
+            time: 0,
+            frame: 1,
+            link: LinkType::ETHERNET,
+            interface: 0,
+            original: 0,
+            start: 0,
+            length: 0,
+        };
+        let mut block = Block::default();
+        for _ in 0..PACKETS {
+            assert!(block.has_room());
+            block.add(ready, &[]);
+        }
+        assert!(!block.has_room());
+        block.clear();
+        block.add(ready, &[7; SIZE]);
+        assert!(!block.has_room());
     }
 }

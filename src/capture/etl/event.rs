@@ -102,7 +102,7 @@ fn behind_strings(data: &[u8], mut at: usize, strings: usize) -> Option<usize> {
 /// ports are of no fixed length: the lengths are where they fill the event.
 fn switched(event: &Event<'_>) -> Option<Piece> {
     let at = behind_strings(event.data, 12, 3)?;
-    (at + 4..).take(DESTINATIONS).find_map(|at| {
+    (at + 4..event.data.len()).take(DESTINATIONS).find_map(|at| {
         let begins = at + 4;
         let ends = begins.checked_add(u32_at(event.data, at)? as usize)?;
         let behind = u32_at(event.data, ends)? as usize;

@@ -126,7 +126,7 @@ impl EtlSource {
                         Held::Nothing => continue,
                     };
                     let (timestamp, writer) = (event.timestamp, event.writer);
-                    parts.push(Part { timestamp, writer, piece, at: start + event.at });
+                    parts.push(Part { timestamp, writer, piece, at: event.at });
                 }
                 Record::Trace { timestamp, header } if self.trace.is_none() => {
                     self.trace = Trace::read(header, timestamp);
@@ -141,7 +141,7 @@ impl EtlSource {
                 self.packets.meter.damage(offset + at as u64, what);
             }
         }
-        self.order.add(chunk, &mut parts, header.size);
+        self.order.add(chunk, start..start + used.len(), &mut parts, header.size);
         self.spare = parts;
     }
 

@@ -5,12 +5,16 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::event::Piece;
 use crate::capture::Chunk;
 
-/// Bytes of buffers that wait, at most: an event that stands further behind comes too late.
-pub(super) const WINDOW: usize = 16 << 20;
+/// Bytes that buffers and what is known of their events take while they wait, at most: an event that stands further behind comes too late.
+pub(super) const WINDOW: usize = 8 << 20;
+/// A buffer in a chunk that is more than so many times as large is copied: while it waits it must not keep all of that.
+const SPARSE: usize = 4;
 
 /// The part of a packet that an event holds.
 #[derive(Debug, Clone)]
@@ -21,7 +25,7 @@ pub(super) struct Part {
     pub(super) writer: u64,
     /// `None` for a packet that cannot be read.
     pub(super) piece: Option<Piece>,
-    /// Where its data begins in the chunk.
+    /// Where its data begins: in its buffer, and once that waits in the chunk.
     pub(super) at: usize,
 }
 
@@ -58,8 +62,9 @@ impl Order {
         self.bytes == 0 || self.bytes + bytes <= WINDOW
     }
 
-    /// Adds the parts of a buffer of so many bytes, which stand in `chunk`, and leaves the list empty.
-    pub(super) fn add(&mut self, chunk: &Chunk, parts: &mut Vec<Part>, bytes: usize) {
+    /// Adds the parts of a buffer of so many bytes, of which those that are used stand in `chunk` at `used`, and leaves the
+    /// list empty.
+    pub(super) fn add(&mut self, chunk: &Chunk, used: Range<usize>, parts: &mut Vec<Part>, bytes: usize) {
         if parts.is_empty() {
             return;
         }
@@ -70,11 +75,16 @@ impl Order {
             self.runs.len() - 1
         });
         let Some(run) = self.runs.get_mut(index) else { return };
-        run.chunk = Chunk::clone(chunk);
-        std::mem::swap(&mut run.parts, parts);
-        parts.clear();
-        (run.at, run.bytes) = (0, bytes);
-        self.bytes += bytes;
+        let begins;
+        if chunk.len() > bytes.saturating_mul(SPARSE) {
+            (run.chunk, begins) = (Arc::new(chunk.get(used).unwrap_or_default().to_vec()), 0);
+        } else {
+            (run.chunk, begins) = (Chunk::clone(chunk), used.start);
+        }
+        // No longer than it has to be: a list that once held much would keep that for the few that come later.
+        run.parts = parts.drain(..).map(|part| Part { at: part.at + begins, ..part }).collect();
+        (run.at, run.bytes) = (0, bytes + run.parts.len() * size_of::<Part>());
+        self.bytes += run.bytes;
         if let Some(first) = run.parts.first() {
             self.next.push(Reverse((first.timestamp, self.buffers, index)));
         }
@@ -102,8 +112,40 @@ impl Order {
         }
         std::collections::binary_heap::PeekMut::pop(top);
         self.bytes -= run.bytes;
-        run.chunk = Chunk::default();
+        (run.chunk, run.parts) = (Chunk::default(), Vec::new());
         self.free.push(index);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(timestamps: &[i64]) -> Vec<Part> {
+        timestamps
+            .iter()
+            .map(|timestamp| Part { timestamp: *timestamp, writer: 0, piece: None, at: 80 })
+            .collect()
+    }
+
+    #[test]
+    fn a_small_buffer_that_waits_keeps_no_large_chunk_and_no_long_list() {
+        let chunk: Chunk = Arc::new((0..=255).cycle().take(8192).collect());
+        let mut order = Order::default();
+        let mut list = parts(&[3]);
+        list.reserve(1000);
+        order.add(&chunk, 1024..1524, &mut list, 1024);
+        order.add(&chunk, 2048..3000, &mut parts(&[2, 1]), 2048);
+        assert_eq!(Arc::strong_count(&chunk), 2);
+        assert!(order.runs.iter().all(|run| run.parts.capacity() < 4));
+        let mut taken = Vec::new();
+        while let Some((part, chunk)) = order.first() {
+            taken.push((part.timestamp, chunk[part.at]));
+            order.pop();
+        }
+        // 2048 and 1024 are multiples of 256.
+        assert_eq!(taken, [(1, 80), (2, 80), (3, 80)]);
+        assert_eq!((Arc::strong_count(&chunk), order.bytes), (1, 0));
     }
 }

@@ -89,7 +89,7 @@ impl Header {
 fn date(bytes: &[u8; FILE_HEADER]) -> Option<i64> {
     let field = |index: usize| i16::try_from(u16_at(bytes, 8 + 2 * index)).ok();
     let small = |index: usize| i8::try_from(field(index)?).ok();
-    let nanosecond = i32::from(field(7)?) * 1_000_000;
+    let nanosecond = i32::from(field(7)?).checked_mul(1_000_000)?;
     let time =
         DateTime::new(field(0)?, small(1)?, small(3)?, small(4)?, small(5)?, small(6)?, nanosecond).ok()?;
     i64::try_from(TimeZone::UTC.to_timestamp(time).ok()?.as_nanosecond()).ok()

@@ -84,12 +84,17 @@ fn times_before_the_beginning_and_finer_ones_are_read() {
 fn a_date_that_is_none_is_told_unless_records_have_their_own() {
     for version in VERSIONS {
         let mut file = netmon(version, START, &frames(2));
-        file[10] = 13;
-        let (seen, summary) = read_all(&file);
-        if version == (2, 3) {
-            assert_eq!((seen[1].time, summary.damage.len()), (START + 7 * MILLISECOND, 0));
-        } else {
-            assert_eq!((seen[1].time, damage(&summary).0), (7 * MILLISECOND, 8), "{version:?}");
+        // A month, and so many milliseconds that they are no number of nanoseconds.
+        for (at, field) in [(10, 13_u16), (22, 2_148), (22, 32_767)] {
+            let before = file[at..at + 2].to_vec();
+            file[at..at + 2].copy_from_slice(&field.to_le_bytes());
+            let (seen, summary) = read_all(&file);
+            if version == (2, 3) {
+                assert_eq!((seen[1].time, summary.damage.len()), (START + 7 * MILLISECOND, 0));
+            } else {
+                assert_eq!((seen[1].time, damage(&summary).0), (7 * MILLISECOND, 8), "{version:?}");
+            }
+            file[at..at + 2].copy_from_slice(&before);
         }
     }
     // A FILETIME of 0 is no time.

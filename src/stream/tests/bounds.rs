@@ -86,38 +86,43 @@ impl Handler for Hoarder {
     }
 }
 
+/// A segment of a connection of its own for each port, in the order of numbers.
+fn from_port(number: u16, port: u16, seq: u32, payload: &[u8]) -> Segment<'_> {
+    Segment {
+        at: At { time: i64::from(number), place: Place::new(0, u64::from(number) + 1) },
+        interface: 0,
+        ip: IpInfo {
+            src: CLIENT_IP,
+            dst: SERVER_IP,
+            ttl: 64,
+            id: u32::from(number),
+            fragment: Fragment::No,
+            zero_length: false,
+        },
+        tcp: TcpHeader {
+            src_port: port,
+            dst_port: 1433,
+            seq,
+            ack: 1,
+            flags: PSH_ACK,
+            window: 1,
+            checksum: None,
+            options: &[],
+        },
+        payload,
+        payload_len: payload.len() as u32,
+        quality: Quality::default(),
+        tunnel: None,
+    }
+}
+
 #[test]
 fn what_handlers_hold_is_bounded() {
     let mut table = Table::new(Limits { total_bytes: 1000, ..Limits::default() });
     let mut gone = Vec::new();
     for index in 0..5_u16 {
-        let segment = Segment {
-            at: At { time: i64::from(index), place: Place::new(0, u64::from(index) + 1) },
-            interface: 0,
-            ip: IpInfo {
-                src: CLIENT_IP,
-                dst: SERVER_IP,
-                ttl: 64,
-                id: u32::from(index),
-                fragment: Fragment::No,
-                zero_length: false,
-            },
-            tcp: TcpHeader {
-                src_port: 1000 + index,
-                dst_port: 1433,
-                seq: 1,
-                ack: 1,
-                flags: PSH_ACK,
-                window: 1,
-                checksum: None,
-                options: &[],
-            },
-            payload: &[7; 300],
-            payload_len: 300,
-            quality: Quality::default(),
-            tunnel: None,
-        };
         let number = table.counts().connections;
+        let segment = from_port(index, 1000 + index, 1, &[7; 300]);
         table.segment(number, &segment, &mut |_, _| Hoarder(0), &mut |closed| {
             gone.push((closed.number, closed.evicted));
         });
@@ -125,6 +130,41 @@ fn what_handlers_hold_is_bounded() {
     // The fourth makes it 1200; the two that were silent longest go.
     assert_eq!(gone, [(0, true), (1, true), (2, true)]);
     assert_eq!(table.counts().evicted, 3);
+}
+
+/// A handler that knows more with every byte.
+struct Scholar(usize);
+
+impl Handler for Scholar {
+    fn on_event(&mut self, event: &Event<'_>) -> Interest {
+        if let Signal::Data { bytes, .. } = event.signal {
+            self.0 += bytes.len();
+        }
+        Interest::Payload
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn what_handlers_learn_from_what_waited_is_counted() {
+    let mut table = Table::new(Limits { total_bytes: 1000, ..Limits::default() });
+    let mut evicted = 0;
+    // What waits behind the hole is too much, so that it is heard at once, when the table sees to its bounds.
+    let rounds: [(u32, &[u8]); 3] = [(1, &[7; 10]), (20, &[7; 900]), (1000, &[7; 900])];
+    for (index, (seq, payload)) in (0..).zip(rounds) {
+        let segment = from_port(index, 1000, seq, payload);
+        table.segment(0, &segment, &mut |_, _| Scholar(0), &mut |closed| {
+            evicted += u64::from(closed.evicted);
+        });
+    }
+    assert_eq!((table.counts().reassembly_limit, evicted), (1, 0));
+    let mut learnt = Vec::new();
+    // Counts that do not match would overflow here.
+    table.finish(&mut |closed| learnt.push(closed.handler.0));
+    assert_eq!(learnt, [1810]);
 }
 
 #[test]
