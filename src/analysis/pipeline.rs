@@ -95,7 +95,7 @@ fn together(
         let stopped = read(source, progress, &mut |packet, chunk| match dealer.deal(packet) {
             Some(flow) => batch.put(dealer.ordinal, Shard::of(flow), packet, chunk),
             None => {
-                join(dealer, &mut |flow, ordinal, whole| batch.put(ordinal, Shard::of(flow), whole, None))
+                join(dealer, &mut |flow, ordinal, whole| batch.put(ordinal, Shard::of(flow), whole, None));
             }
         });
         dealer.give_up_fragments();

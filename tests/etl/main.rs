@@ -341,7 +341,7 @@ fn what_the_host_dropped_is_told_with_the_reason() {
         let facts = &analysis.connections[0].facts;
         assert_eq!(facts.tcp.dropped.len(), (facts.tcp.syns as usize).min(4));
         assert!(facts.story.starts_with(">S >DROP"), "{}", facts.story);
-        let json = serde_json::to_value(&facts.tcp.dropped[0]).unwrap();
+        let json = serde_json::to_value(facts.tcp.dropped[0]).unwrap();
         assert_eq!(
             (json["from"].as_str(), json["reason"].as_str()),
             (Some("client"), Some("INET_AcceptInspection (1231)"))

@@ -134,7 +134,7 @@ fn a_flood_of_fragments_is_bounded() {
     // Of one datagram.
     for offset in 0..4096_u16 {
         let mut piece = fragments(false, 3, &[0; 1400], 8)[0].clone();
-        piece[6..8].copy_from_slice(&(0x2000 | (2 * offset & 0x1FFF)).to_be_bytes());
+        piece[6..8].copy_from_slice(&(0x2000 | ((2 * offset) & 0x1FFF)).to_be_bytes());
         take(&mut joined, &piece, 1, 30_000);
     }
     assert!(joined.waiting.values().all(|datagram| datagram.pieces.len() <= PIECES));
