@@ -100,6 +100,44 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+/// pcapng of a machine whose most significant byte comes first, with an interface for each link type, in nanoseconds.
+fn pcapng_big_endian(packets: &[(LinkType, Frame)]) -> Vec<u8> {
+    fn block(kind: u32, body: &[u8], out: &mut Vec<u8>) {
+        let length = u32::try_from(12 + body.len().next_multiple_of(4)).unwrap();
+        out.extend([kind.to_be_bytes(), length.to_be_bytes()].concat());
+        out.extend(body);
+        out.resize(out.len().next_multiple_of(4), 0);
+        out.extend(length.to_be_bytes());
+    }
+    let mut out = Vec::new();
+    block(
+        0x0A0D_0D0A,
+        &[0x1A, 0x2B, 0x3C, 0x4D, 0, 1, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255],
+        &mut out,
+    );
+    let mut links: Vec<LinkType> = Vec::new();
+    for (link, frame) in packets {
+        let interface = links.iter().position(|known| known == link).unwrap_or_else(|| {
+            let [.., high, low] = link.0.to_be_bytes();
+            // Snap length, then if_tsresol 9 and the end of options.
+            block(1, &[high, low, 0, 0, 0, 4, 0, 0, 0, 9, 0, 1, 9, 0, 0, 0, 0, 0, 0, 0], &mut out);
+            links.push(*link);
+            links.len() - 1
+        });
+        let time = frame.time.cast_unsigned();
+        let recorded = u32::try_from(frame.bytes.len()).unwrap();
+        let words = [interface as u32, (time >> 32) as u32, time as u32, recorded, frame.original];
+        let mut body: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        body.extend(&frame.bytes);
+        block(6, &body, &mut out);
+    }
+    out
+}
+
 /// The packets in every format that can hold them: its name and the file.
 fn rewritten(packets: &[(LinkType, Frame)]) -> Vec<(String, Vec<u8>)> {
     let frames: Vec<Frame> = packets.iter().map(|(_, frame)| frame.clone()).collect();
@@ -112,6 +150,7 @@ fn rewritten(packets: &[(LinkType, Frame)]) -> Vec<(String, Vec<u8>)> {
             files.push((format!("netmon 2.{minor}"), netmon((2, minor), start, &frames)));
         }
     }
+    files.push(("pcapng".to_owned(), pcapng_big_endian(packets)));
     let datalink = match packets.first().map(|(link, _)| *link) {
         Some(LinkType::ETHERNET) => Some(4),
         Some(LinkType::NULL) => Some(14),
@@ -123,7 +162,13 @@ fn rewritten(packets: &[(LinkType, Frame)]) -> Vec<(String, Vec<u8>)> {
     let packed: Vec<_> = files
         .last()
         .into_iter()
-        .flat_map(|(name, file)| [(format!("{name}+gzip"), gzip(file)), (format!("{name}+lz4"), lz4(file))])
+        .flat_map(|(name, file)| {
+            [
+                (format!("{name}+gzip"), gzip(file)),
+                (format!("{name}+lz4"), lz4(file)),
+                (format!("{name}+zstd"), zstd(file)),
+            ]
+        })
         .collect();
     files.into_iter().chain(packed).collect()
 }

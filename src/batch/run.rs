@@ -17,6 +17,8 @@ const LEAST: u64 = 16 << 20;
 const MOST: u64 = 128 << 20;
 /// What is compressed is taken to be so many times as large.
 const PACKED: u64 = 8;
+/// What is said of a capture that showed a defect.
+const DEFECT: &str = "tdscope failed on it: this is a defect";
 
 /// A capture to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +156,7 @@ impl Batch {
                         if self.stop.is_stopped() {
                             turns.stop();
                         } else if self.in_order {
-                            turns.take(turn, (index, analysis), &tell);
+                            turns.take(turn, (index, analysis), &self.stop, &tell);
                         } else {
                             tell(index, analysis);
                         }
@@ -182,18 +184,25 @@ impl Batch {
     }
 }
 
-/// The summary of what was found in a capture, once the watcher knows of it.
-fn told(job: &Job, index: usize, mut analysis: Option<Analysis>, watcher: &dyn Watcher) -> CaptureSummary {
-    let mut summary = match &mut analysis {
-        Some(analysis) => {
-            watcher.looked(analysis);
-            CaptureSummary::of(analysis)
-        }
-        None => CaptureSummary::unreadable(job.name(), "tdscope failed on it: this is a defect".to_owned()),
+/// The summary of what was found in a capture, once the watcher knows of it. A watcher that fails on what was found hears that
+/// nothing was; those that wait for their turn must not wait for ever.
+fn told(job: &Job, index: usize, analysis: Option<Analysis>, watcher: &dyn Watcher) -> CaptureSummary {
+    let tell = |mut analysis: Option<Analysis>| {
+        let mut summary = match &mut analysis {
+            Some(analysis) => {
+                watcher.looked(analysis);
+                CaptureSummary::of(analysis)
+            }
+            None => CaptureSummary::unreadable(job.name(), DEFECT.to_owned()),
+        };
+        summary.case.clone_from(&job.case);
+        watcher.done(index, &mut summary, analysis.as_ref());
+        summary
     };
-    summary.case.clone_from(&job.case);
-    watcher.done(index, &mut summary, analysis.as_ref());
-    summary
+    let try_to = |analysis| catch_unwind(AssertUnwindSafe(|| tell(analysis))).ok();
+    let summary = try_to(analysis).or_else(|| try_to(None));
+    // Without its name: the watcher may have been about to replace it.
+    summary.unwrap_or_else(|| CaptureSummary::unreadable(String::new(), DEFECT.to_owned()))
 }
 
 /// A capture that is read until nobody wants more of it.
@@ -233,19 +242,20 @@ impl Turns {
 
     /// Tells of a capture when those before it were told of, and of those that waited for it. Somebody is always at work
     /// at the one whose turn it is, and does not wait.
-    fn take(&self, turn: usize, looked: Looked, tell: &dyn Fn(usize, Option<Analysis>)) {
+    fn take(&self, turn: usize, looked: Looked, stop: &Stop, tell: &dyn Fn(usize, Option<Analysis>)) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while turn != waiting.next && waiting.looked.len() >= Self::MOST && !waiting.stopped {
             waiting = self.moved.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         waiting.looked.insert(turn, looked);
-        while let Some((index, analysis)) = {
+        // The watcher may have enough in the middle of this.
+        while !stop.is_stopped() {
             let next = waiting.next;
-            waiting.looked.remove(&next)
-        } {
+            let Some((index, analysis)) = waiting.looked.remove(&next) else { break };
             tell(index, analysis);
             waiting.next += 1;
         }
+        waiting.stopped |= stop.is_stopped();
         self.moved.notify_all();
     }
 

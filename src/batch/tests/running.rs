@@ -180,3 +180,35 @@ fn a_batch_that_is_stopped_gives_what_it_has() {
         assert!(batch.run(&jobs, &Log::default()).is_empty(), "it stays stopped");
     }
 }
+
+/// Fails on some captures, and on those of which nothing is known too when it is `helpless`.
+struct Clumsy {
+    helpless: bool,
+}
+
+impl Watcher for Clumsy {
+    fn read(&self, _: u64) {}
+
+    fn done(&self, index: usize, _: &mut CaptureSummary, analysis: Option<&Analysis>) {
+        assert!(index % 5 != 2 || (analysis.is_none() && !self.helpless), "meant to be");
+    }
+}
+
+#[test]
+fn a_watcher_that_fails_on_one_capture_hears_of_the_others() {
+    let folder = captures();
+    let jobs = jobs(&folder);
+    let good = batch(1, 1).run(&jobs, &Log::default());
+    for (workers, in_order, helpless) in [(1, false, false), (4, true, false), (4, true, true)] {
+        let found = Batch { in_order, ..batch(workers, u64::MAX) }.run(&jobs, &Clumsy { helpless });
+        assert_eq!(found.len(), jobs.len());
+        for (index, (found, good)) in found.iter().zip(&good).enumerate() {
+            if index % 5 == 2 {
+                assert!(found.unreadable && found.problems[0].contains("this is a defect"), "{found:?}");
+                assert_eq!(found.name, if helpless { "" } else { good.name.as_str() });
+            } else {
+                assert_eq!(found, good);
+            }
+        }
+    }
+}
