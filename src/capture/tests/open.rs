@@ -42,7 +42,6 @@ fn a_trace_log_is_told_by_its_first_buffer() {
         bytes[..4].copy_from_slice(&size.to_le_bytes());
         bytes[48..52].copy_from_slice(&end.to_le_bytes());
         bytes[54] = kind;
-<<<<<<< HEAD
         open_bytes(&bytes).is_ok()
     };
     assert!(etl(65_536, 544, 4) && etl(8_192, 72, 4));
@@ -50,15 +49,6 @@ fn a_trace_log_is_told_by_its_first_buffer() {
         [(65_537, 544, 4), (512, 100, 4), (65_536, 65_537, 4), (65_536, 71, 4), (65_536, 544, 0)]
     {
         assert!(!etl(size, end, kind), "{size} {end} {kind}");
-=======
-        open_bytes(&bytes).is_ok_and(|source| source.summaries()[0].format == "etl")
-    };
-    assert!(buffer(65_536, 544, 4) && buffer(8_192, 72, 4));
-    for (size, end, kind) in
-        [(65_537, 544, 4), (512, 100, 4), (65_536, 65_537, 4), (65_536, 71, 4), (65_536, 544, 0)]
-    {
-        assert!(!buffer(size, end, kind), "{size} {end} {kind}");
->>>>>>> hostile
     }
 }
 
