@@ -12,7 +12,7 @@ use super::event::Piece;
 use crate::capture::Chunk;
 
 /// Bytes that buffers and what is known of their events take while they wait, at most: an event that stands further behind comes too late.
-pub(super) const WINDOW: usize = 8 << 20;
+pub(super) const WINDOW: usize = 6 << 20;
 /// A buffer in a chunk that is more than so many times as large is copied: while it waits it must not keep all of that.
 const SPARSE: usize = 4;
 
