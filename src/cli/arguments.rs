@@ -66,7 +66,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct AnalyzeOptions {
-    /// Captures (pcap or pcapng, also gzipped); several are read as one, by time; `-` is standard input.
+    /// Captures (pcap, pcapng, ETL, Network Monitor, snoop; also compressed); several are read as one, by time; `-` is standard
+    /// input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

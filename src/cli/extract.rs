@@ -20,7 +20,7 @@ use super::{UNREADABLE, complain, print};
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ExtractOptions {
-    /// Captures (pcap or pcapng, also gzipped); several are read as one, by time. They are read more than once, so they must be
+    /// Captures (as for analyze); several are read as one, by time. They are read more than once, so they must be
     /// files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -121,6 +121,11 @@ impl Watch {
             let interest = self.shard.take(self.dealer.ordinal, packet);
             return Some(Heed { flow, interest });
         }
+        self.join()
+    }
+
+    /// Takes what became whole with the last fragment.
+    fn join(&mut self) -> Option<Heed> {
         let mut heed = None;
         while let Some((stored, flow)) = self.dealer.joined() {
             let interest = flow.map(|flow| (flow, self.shard.take(self.dealer.ordinal, &stored.packet())));
@@ -161,6 +166,8 @@ impl Watch {
 
     /// Says what is still to be said when nothing more will come: connections that have not ended are judged as they stand.
     pub fn conclude(&mut self, now: Time, tell: &mut dyn FnMut(News<'_>)) {
+        self.dealer.give_up_fragments();
+        self.join();
         self.pass(now);
         judge::announce(&mut self.shard.collector, &self.dealer.browser);
         self.learnt = Time(i64::MIN);
