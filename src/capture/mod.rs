@@ -13,6 +13,7 @@ mod etl;
 mod link_type;
 #[cfg(feature = "live")]
 mod live;
+mod ndis;
 mod netmon;
 mod open;
 mod pcap;

@@ -214,15 +214,7 @@ impl PcapSource {
 
     /// The stream ended where `need` bytes were expected.
     fn end(&mut self, need: usize, what: &str) -> Result<bool, Error> {
-        if let Some(failure) = self.window.take_failure() {
-            return self.meter.failure(&self.origin, self.window.offset(), &failure);
-        }
-        let left = self.window.bytes().len();
-        if left > 0 {
-            let text = format!("the file is cut in a {what}: {left} of {need} bytes are there");
-            self.meter.damage(self.window.offset(), text);
-        }
-        Ok(false)
+        self.meter.end(&self.origin, &mut self.window, need, what)
     }
 }
 

@@ -213,6 +213,25 @@ impl Meter {
         Err(self.fail(origin.error(ErrorKind::io(offset, failure))))
     }
 
+    /// The stream ended where `need` bytes of `what` were expected: it failed, or the file is cut, unless nothing is left.
+    pub(super) fn end(
+        &mut self,
+        origin: &Origin,
+        window: &mut Window,
+        need: usize,
+        what: &str,
+    ) -> Result<bool, Error> {
+        if let Some(failure) = window.take_failure() {
+            return self.failure(origin, window.offset(), &failure);
+        }
+        let left = window.bytes().len();
+        if left > 0 {
+            let text = format!("the file is cut in a {what}: {left} of {need} bytes are there");
+            self.damage(window.offset(), text);
+        }
+        Ok(false)
+    }
+
     /// Reading ends with this error.
     pub(super) fn fail(&mut self, error: Error) -> Error {
         self.error = Some(error.clone());

@@ -4,12 +4,9 @@ use std::ops::Range;
 
 use super::buffer::{Event, u16_at, u32_at};
 use crate::capture::LinkType;
+use crate::capture::ndis::{FIRST, FRAGMENT, LAST, MOBILE, PROVIDER as NDIS, WIRELESS};
 
-/// Microsoft-Windows-NDIS-PacketCapture {2ED6006E-4729-4609-B423-3EE7BCD678EF}, as a GUID is stored.
-const NDIS: [u8; 16] =
-    [0x6E, 0x00, 0xD6, 0x2E, 0x29, 0x47, 0x09, 0x46, 0xB4, 0x23, 0x3E, 0xE7, 0xBC, 0xD6, 0x78, 0xEF];
-/// Its events: a fragment of a packet, and one that passed a virtual switch.
-const FRAGMENT: u16 = 1001;
+/// The event of the NDIS packet capture with a packet that passed a virtual switch.
 const SWITCHED: u16 = 1003;
 /// Microsoft-Windows-Ras-NdisWanPacketCapture {D84521F7-2235-4237-A7C0-14E3A9676286}, and its events: what a tunnel of the
 /// remote access service carries.
@@ -25,11 +22,6 @@ const PACKET: u16 = 160;
 const DROPPED: u16 = 170;
 /// Length of what stands before a packet in them.
 const PKTMON_HEADER: usize = 34;
-/// Keywords of the NDIS packet capture (its manifest): mobile broadband, 802.11; first and last fragment of a packet.
-const MOBILE: u64 = 0x200;
-const WIRELESS: u64 = 0x1_0000;
-const FIRST: u64 = 0x4000_0000;
-const LAST: u64 = 0x8000_0000;
 /// Places that are tried for the length of a packet behind the ports that a virtual switch sends it to.
 const DESTINATIONS: usize = 4096;
 

@@ -148,15 +148,7 @@ impl EtlSource {
     /// The stream ended where `need` bytes were expected.
     fn end(&mut self, need: usize, what: &str) {
         self.ended = true;
-        if let Some(failure) = self.window.take_failure() {
-            self.failed = self.packets.meter.failure(&self.origin, self.window.offset(), &failure).err();
-            return;
-        }
-        let left = self.window.bytes().len();
-        if left > 0 {
-            let text = format!("the file is cut in a {what}: {left} of {need} bytes are there");
-            self.packets.meter.damage(self.window.offset(), text);
-        }
+        self.failed = self.packets.meter.end(&self.origin, &mut self.window, need, what).err();
     }
 
     /// Fills the block anew.

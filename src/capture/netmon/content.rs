@@ -2,20 +2,10 @@
 
 use super::layout::{u16_at, u32_at, u64_at};
 use crate::capture::LinkType;
+use crate::capture::ndis::{FIRST, FRAGMENT, MOBILE, PROVIDER, WIRELESS};
 
-/// IEEE 802.11 without radio information.
-const WIFI: LinkType = LinkType(105);
 /// A record that holds an event of Windows' event tracing.
 const NET_EVENT: u16 = 0xFFE0;
-/// Microsoft-Windows-NDIS-PacketCapture, {2ED6006E-4729-4609-B423-3EE7BCD678EF}.
-const NDIS_CAPTURE: [u8; 16] =
-    [0x6E, 0x00, 0xD6, 0x2E, 0x29, 0x47, 0x09, 0x46, 0xB4, 0x23, 0x3E, 0xE7, 0xBC, 0xD6, 0x78, 0xEF];
-/// Its event with (a part of) a packet.
-const PACKET_FRAGMENT: u16 = 1001;
-/// Keywords of that event: native 802.11, wireless WAN (raw IP), and the beginning of a packet.
-const KEYWORD_WIFI: u64 = 0x1_0000;
-const KEYWORD_WWAN: u64 = 0x200;
-const KEYWORD_START: u64 = 0x4000_0000;
 
 /// What a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +34,7 @@ impl Content {
             // Tunnels, wireless WAN, raw IP.
             7..=9 => whole(LinkType::RAW),
             // Microsoft Message Analyzer: 802.11, and messages that are no packets.
-            0xE080 => whole(WIFI),
+            0xE080 => whole(LinkType::IEEE802_11),
             0xE081..=0xE08A => Self::Unread,
             0xE000..=0xEFFF => whole(LinkType(u32::from(network & 0x0FFF))),
             NET_EVENT => event(bytes).unwrap_or(Self::Frame),
@@ -60,7 +50,7 @@ fn behind_radio(bytes: &[u8]) -> Content {
     let [2, low, high, ..] = *bytes else { return Content::Unread };
     let at = usize::from(u16::from_le_bytes([low, high]));
     match bytes.len().checked_sub(at) {
-        Some(length) if at >= 3 => Content::Packet { link: WIFI, at, length },
+        Some(length) if at >= 3 => Content::Packet { link: LinkType::IEEE802_11, at, length },
         _ => Content::Unread,
     }
 }
@@ -70,9 +60,7 @@ fn behind_radio(bytes: &[u8]) -> Content {
 /// two; then the user data: two interface indexes, length of the fragment, the fragment.
 fn event(bytes: &[u8]) -> Option<Content> {
     let keywords = u64_at(bytes, 48);
-    let is_packet = bytes.get(24..40)? == NDIS_CAPTURE
-        && u16_at(bytes, 40) == PACKET_FRAGMENT
-        && keywords & KEYWORD_START != 0;
+    let is_packet = bytes.get(24..40)? == PROVIDER && u16_at(bytes, 40) == FRAGMENT && keywords & FIRST != 0;
     if !is_packet {
         return None;
     }
@@ -84,8 +72,8 @@ fn event(bytes: &[u8]) -> Option<Content> {
     let fragment = usize::try_from(u32_at(bytes, at + 8)).unwrap_or(usize::MAX);
     let room = bytes.get(at + 12..)?.len();
     let link = match keywords {
-        _ if keywords & KEYWORD_WIFI != 0 => WIFI,
-        _ if keywords & KEYWORD_WWAN != 0 => LinkType::RAW,
+        _ if keywords & WIRELESS != 0 => LinkType::IEEE802_11,
+        _ if keywords & MOBILE != 0 => LinkType::RAW,
         _ => LinkType::ETHERNET,
     };
     // More than there is: the record is damaged, and whatever it holds is no packet.
