@@ -119,7 +119,8 @@ fn window_at(windows: &mut Vec<LoadWindow>, time: Time, most: usize) -> &mut Loa
             _ => windows.partition_point(|window| window.start < start),
         };
         let exists = windows.get(index).is_some_and(|window| window.start == start);
-        if exists || windows.len() < most {
+        // Five of the widest are all the time that there is: no wider ones would ever be fewer.
+        if exists || windows.len() < most || seconds == u32::MAX {
             if !exists {
                 if windows.is_empty() {
                     windows.reserve_exact(1); // most listeners of a flood have no other

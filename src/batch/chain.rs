@@ -14,13 +14,13 @@ use crate::capture::open_reader;
 const PAUSE: i64 = 3_600_000_000_000;
 /// The clock of a recorder may step back by so much, and packets are written out of order by less, in nanoseconds.
 const OVERLAP: i64 = 1_000_000_000;
-/// Files of one capture that are opened together.
+/// Files of one capture that are looked at together.
 const PARTS: usize = 512;
 
 /// Puts files together that are one capture, in their order; all others stand alone. The order of captures is that of their
 /// first files.
 #[must_use]
-pub fn chained(found: Vec<Found>, chain: bool) -> Vec<Vec<Found>> {
+pub fn chained(mut found: Vec<Found>, chain: bool) -> Vec<Vec<Found>> {
     if !chain {
         return found.into_iter().map(|found| vec![found]).collect();
     }
@@ -36,6 +36,11 @@ pub fn chained(found: Vec<Found>, chain: bool) -> Vec<Vec<Found>> {
         files.sort_unstable();
         let spans: Vec<_> =
             files.iter().map(|(_, index)| found.get(*index).and_then(|found| span(&found.member))).collect();
+        for ((_, index), span) in files.iter().zip(&spans) {
+            if let (Some(found), Some((begin, _))) = (found.get_mut(*index), span) {
+                found.member.begins = Some(*begin);
+            }
+        }
         for (pair, spans) in files.windows(2).zip(spans.windows(2)) {
             if let ([(number, one), (later, next)], [Some((before, end)), Some((begin, _))]) = (pair, spans)
                 && number < later
@@ -63,7 +68,7 @@ fn joined(found: Vec<Found>, continues: &BTreeMap<usize, usize>) -> Vec<Vec<Foun
             parts.extend(left.get_mut(index).and_then(Option::take));
             at = next.get(&index).copied();
         }
-        // What has too many parts to be opened at once is looked at in pieces.
+        // What has too many parts is looked at in pieces.
         for (piece, parts) in parts.chunks(PARTS).enumerate() {
             captures.insert(place + piece * left.len(), parts.to_vec());
         }
@@ -80,12 +85,14 @@ fn folder(member: &Member) -> String {
 /// What the names of a ring's files have in common, and what orders them:
 /// - `trace_00012_20260301021407.pcapng` (dumpcap and Wireshark `-b`; editcap `-c`),
 /// - `trace.pcap`, `trace.pcap1`, `trace.pcap02` (tcpdump `-C`),
-/// - `trace-2026-03-01_02-14-07.pcap` (tcpdump `-G`: any form of date and time, most significant first).
+/// - `trace-2026-03-01_02-14-07.pcap` (tcpdump `-G`: any form of date and time, most significant first),
+/// - `trace_000012.etl` (logman `-v nnnnnn`, and traces that begin a new file when one is full),
+/// - `trace.cap`, `trace(1).cap` (NetMon's nmcap with a chain of files).
 fn ring(name: &str) -> Option<(String, u64)> {
     let name = name.to_ascii_lowercase();
     let bare = PACKED_ENDS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     let (stem, end) = bare.rsplit_once('.')?;
-    let known = |end: &str| matches!(end, "pcap" | "pcapng" | "cap");
+    let known = |end: &str| matches!(end, "pcap" | "pcapng" | "cap" | "etl");
     let letters = end.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if known(letters) && letters.len() < end.len() {
         return Some((
@@ -106,6 +113,18 @@ fn ring(name: &str) -> Option<(String, u64)> {
     {
         let common = stem.get(..stem.len() - number.len() - time.len() - 2)?;
         return Some((format!("{common}_#_#.{end}"), number.parse().ok()?));
+    }
+    if let ("etl", [.., number]) = (end, runs.as_slice())
+        && number.len() == 6
+        && let Some(common) = stem.strip_suffix(number)
+    {
+        return Some((format!("{common}#.{end}"), number.parse().ok()?));
+    }
+    if let ("cap", Some((common, number))) =
+        (end, stem.strip_suffix(')').and_then(|stem| stem.rsplit_once('(')))
+        && !common.ends_with(' ')
+    {
+        return Some((format!("{common}.{end}"), number.parse().ok()?));
     }
     // A date has six digits at least, and its time of day as many.
     if digits.len() >= 12 && digits.len() <= 19 {

@@ -112,8 +112,8 @@ impl Inventory {
         };
         let since = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or_default();
-        let whole =
-            Member { path: path.to_owned(), entry: None, size: data.len(), stored: data.len(), modified };
+        let size = data.len();
+        let whole = Member { path: path.to_owned(), entry: None, size, stored: size, modified, begins: None };
         let name = path.file_name().unwrap_or(OsStr::new("")).to_string_lossy();
         if !data.is_file() {
             // Nobody waits for a pipe that lies in a folder.

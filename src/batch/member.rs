@@ -31,6 +31,8 @@ pub struct Member {
     pub stored: u64,
     /// When the file on disk was last written, nanoseconds since 1970; 0 if that is not known.
     pub modified: i64,
+    /// Time of its earliest packet, nanoseconds since 1970, where it was looked for: of files that follow each other.
+    pub begins: Option<i64>,
 }
 
 /// A file of an archive.

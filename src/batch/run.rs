@@ -10,7 +10,7 @@ use std::thread;
 use super::member::{Member, PACKED_ENDS};
 use super::summary::CaptureSummary;
 use crate::analysis::{Analysis, Analyzer, Progress, Settings};
-use crate::capture::{Chain, Error, ErrorKind, open_reader, plain_text};
+use crate::capture::{Chain, Error, ErrorKind, Later, Source, open_reader, plain_text};
 
 /// Memory that looking at a capture takes at least, and at most with the limits as they are set by default, in bytes.
 const LEAST: u64 = 16 << 20;
@@ -62,19 +62,24 @@ impl Job {
 
     /// Looks at it; reading ends when it is stopped.
     fn look(&self, settings: Settings, stop: &Stop, progress: &mut dyn FnMut(Progress)) -> Analysis {
-        let opened = (0_u32..).zip(&self.parts).map(|(file, part)| {
-            let name = part.name();
-            let source = part.open().map_err(|error| Error {
-                path: name.clone(),
-                kind: ErrorKind::Open { kind: error.kind(), text: plain_text(&error) },
-            });
-            let stoppable = |reader| Box::new(Stoppable { reader, stop: stop.clone() });
-            let source = source.and_then(|reader| open_reader(stoppable(reader), name.clone(), file));
-            (name, source)
+        let later = (0_u32..).zip(&self.parts).map(|(file, part)| {
+            let (part, stop) = (part.clone(), stop.clone());
+            let (path, begins) = (part.name(), part.begins.unwrap_or(i64::MIN));
+            Later { path, begins, open: Box::new(move || opened(&part, file, stop)) }
         });
-        let mut chain = Chain::new(opened.collect());
-        Analyzer::new(settings).run(&mut chain, progress)
+        Analyzer::new(settings).run(&mut Chain::in_turn(later.collect()), progress)
     }
+}
+
+/// A file of a capture, opened for reading until nobody wants more of it.
+fn opened(part: &Member, file: u32, stop: Stop) -> Result<Box<dyn Source + Send>, Error> {
+    let path = part.name();
+    let failed = |error: io::Error| Error {
+        path: path.clone(),
+        kind: ErrorKind::Open { kind: error.kind(), text: plain_text(&error) },
+    };
+    let reader = part.open().map_err(failed)?;
+    open_reader(Box::new(Stoppable { reader, stop }), path, file)
 }
 
 /// Ends a batch early, from any thread or signal handler.

@@ -26,7 +26,7 @@ mod source;
 pub(crate) mod tests;
 mod window;
 
-pub use chain::{Chain, Opened};
+pub use chain::{Chain, Later, Opened};
 pub use compressed::unpacked;
 pub use damage::Damage;
 pub use drop_reason::DropReason;

@@ -230,6 +230,13 @@ fn windows_far_apart_and_times_at_the_limits_end() {
     let edge = |time| at(0, true).with(move |facts| facts.tcp.syn.as_mut().unwrap().time = Time(time));
     let limits = taught([edge(i64::MIN), edge(i64::MAX), edge(0), edge(-1)]);
     assert_eq!(limits.load.iter().map(|window| window.syns).sum::<u64>(), 4);
+    // One window is not enough for times before and after 1970, nor for a clock that jumps by more than the widest takes.
+    let mut server = unknown_server(Endpoint { ip: SERVER, port: 1433 });
+    for time in [-1, 0, i64::MAX, i64::MIN, 1 << 62] {
+        learn_load(&mut server, &edge(time).facts, 1);
+    }
+    assert_eq!(LoadWindow::sum(&server.load).unwrap().syns, 5);
+    assert!(server.load.len() <= 5, "{} windows", server.load.len());
 }
 
 #[test]

@@ -27,6 +27,10 @@ fn rings_of_every_recorder_are_one_capture() {
     assert_eq!(chains(&dumpcap).len(), 1);
     let tcpdump = [("x.pcap", 0, 10), ("x.pcap1", 10, 20), ("x.pcap10", 30, 40), ("x.pcap2", 20, 30)];
     assert_eq!(chains(&tcpdump), [["x.pcap", "x.pcap1", "x.pcap2", "x.pcap10"]]);
+    let logman = [("t_000001.etl", 0, 10), ("t_000002.etl", 10, 20), ("t_000010.etl", 20, 30)];
+    assert_eq!(chains(&logman), [["t_000001.etl", "t_000002.etl", "t_000010.etl"]]);
+    let nmcap = [("t(1).cap", 10, 20), ("t(10).cap", 30, 40), ("t(2).cap", 20, 30), ("t.cap", 0, 10)];
+    assert_eq!(chains(&nmcap), [["t.cap", "t(1).cap", "t(2).cap", "t(10).cap"]]);
     let by_time = [("a-2023-11-14_22-13-20.pcap", 0, 10), ("a-2023-11-14_22-13-30.pcap", 10, 20)];
     assert_eq!(chains(&by_time).len(), 1);
 }
@@ -42,6 +46,9 @@ fn names_without_times_and_times_without_names_are_not_enough() {
     // Names that people give.
     let people = [("server1.pcap", 0, 10), ("server2.pcap", 10, 20), ("copy (1).pcap", 20, 30)];
     assert_eq!(chains(&people).len(), 3);
+    let people =
+        [("trace.cap", 0, 10), ("trace (1).cap", 10, 20), ("trace1.etl", 0, 10), ("trace2.etl", 10, 20)];
+    assert_eq!(chains(&people).len(), 4);
     // The same capture twice, once compressed.
     assert_eq!(chains(&[("x.pcap", 0, 0), ("x.pcap.gz", 0, 0)]).len(), 2);
     // Other folders are other captures.

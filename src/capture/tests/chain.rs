@@ -1,5 +1,8 @@
 use super::{failing, open_bytes, pcap};
-use crate::capture::{Chain, Error, ErrorKind, Source, open_reader};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::capture::{Chain, Error, ErrorKind, Later, Source, open_reader};
 
 fn chain(files: &[Vec<u8>]) -> Chain {
     let open = |(index, bytes): (usize, &Vec<u8>)| {
@@ -73,4 +76,74 @@ fn nothing_but_broken_inputs_is_empty() {
     let mut merged = Chain::new(vec![("gone".to_owned(), Err(error.clone()))]);
     assert!(!merged.advance().unwrap());
     assert_eq!(merged.errors().collect::<Vec<_>>(), [&error]);
+}
+
+/// A reader that counts how many like it there are.
+struct Counted(std::io::Cursor<Vec<u8>>, Arc<AtomicUsize>);
+
+impl std::io::Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The same files, opened one by one; what counts how many are open.
+fn in_turn(files: &[Vec<u8>], begins: &[i64]) -> (Chain, Arc<AtomicUsize>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    let later = files.iter().zip(begins).enumerate().map(|(index, (bytes, begins))| {
+        let (bytes, open, path) = (bytes.clone(), Arc::clone(&open), format!("file{index}"));
+        let name = path.clone();
+        let file = u32::try_from(index).unwrap();
+        let opens = move || {
+            open.fetch_add(1, Ordering::Relaxed);
+            open_reader(Box::new(Counted(std::io::Cursor::new(bytes), open)), name, file)
+        };
+        Later { path, begins: begins * 1000, open: Box::new(opens) }
+    });
+    (Chain::in_turn(later.collect()), open)
+}
+
+#[test]
+fn a_long_ring_has_no_more_files_open_than_overlap() {
+    let files: Vec<_> = (0..50)
+        .map(|file| pcap(&[(file * 10, &[1]), (file * 10 + 5, &[2]), (file * 10 + 11, &[3])]))
+        .collect();
+    let begins: Vec<i64> = (0..50).map(|file| file * 10).collect();
+    let (mut chain, open) = in_turn(&files, &begins);
+    let mut most = 0;
+    let mut last = i64::MIN;
+    while chain.advance().unwrap() {
+        most = most.max(open.load(Ordering::Relaxed));
+        let time = chain.packet().unwrap().time;
+        assert!(last <= time, "{last} {time}");
+        last = time;
+    }
+    assert_eq!((most, open.load(Ordering::Relaxed)), (2, 0));
+    let summaries = chain.summaries();
+    assert!(summaries.len() == 50 && summaries.iter().all(|summary| summary.packets == 3));
+}
+
+#[test]
+fn files_that_are_opened_in_turn_come_as_if_all_were_open() {
+    // Out of order, overlapping, the same times, an empty one between, and one whose own times go back.
+    let files = [
+        pcap(&[(50, &[]), (60, &[])]),
+        pcap(&[(10, &[]), (50, &[]), (55, &[])]),
+        pcap(&[]),
+        pcap(&[(30, &[]), (20, &[]), (70, &[])]),
+    ];
+    let (mut turns, _) = in_turn(&files, &[50, 10, 40, 20]);
+    assert_eq!(order(&mut turns), order(&mut chain(&files)));
+    // What is said to begin too early costs nothing but an open file.
+    let (mut early, _) = in_turn(&files, &[i64::MIN / 1000; 4]);
+    assert_eq!(order(&mut early), order(&mut chain(&files)));
+    let (mut broken, _) = in_turn(&[b"no capture".to_vec(), files[0].clone()], &[0, 50]);
+    assert_eq!(order(&mut broken), [(1, 1, 50), (1, 2, 60)]);
+    assert_eq!(broken.errors().count(), 1);
 }
