@@ -116,3 +116,37 @@ pub struct Moment {
     /// On which frame.
     pub at: At,
 }
+
+impl Moment {
+    /// Whether it came before another: within a file by the order of its frames, since its clock may have been set back
+    /// between the two, else by time. For what happened on one connection; only the order by time is one that sorts.
+    #[must_use]
+    pub fn is_before(self, other: Self) -> bool {
+        if self.at.file() == other.at.file() { self.at < other.at } else { self < other }
+    }
+
+    /// The one that came last, as [`Moment::is_before`] has it.
+    #[must_use]
+    pub fn last_of(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) if one.is_before(other) => Some(other),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn within_a_file_frames_tell_what_came_first_and_between_files_times_do() {
+        let moment = |time, file, frame| Moment { time: Time(time), at: At::new(file, frame) };
+        assert!(moment(9, 0, 1).is_before(moment(3, 0, 2)) && !moment(3, 0, 2).is_before(moment(9, 0, 1)));
+        assert!(moment(3, 1, 9).is_before(moment(9, 0, 1)) && !moment(9, 0, 1).is_before(moment(3, 1, 9)));
+        assert!(!moment(3, 0, 1).is_before(moment(3, 0, 1)));
+        let (first, last) = (Some(moment(9, 0, 1)), Some(moment(3, 0, 2)));
+        assert_eq!((Moment::last_of(first, last), Moment::last_of(last, first)), (last, last));
+        assert_eq!((Moment::last_of(first, None), Moment::last_of(None, first)), (first, first));
+    }
+}

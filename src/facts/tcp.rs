@@ -73,7 +73,7 @@ impl TcpFacts {
             return Some((Side::Server, server.unwrap_or(answer)));
         }
         match (client, server) {
-            (Some(client), Some(server)) if server < client => Some((Side::Server, server)),
+            (Some(client), Some(server)) if server.is_before(client) => Some((Side::Server, server)),
             (Some(client), _) => Some((Side::Client, client)),
             (None, server) => server.map(|at| (Side::Server, at)),
         }
@@ -134,7 +134,9 @@ impl HalfFacts {
     /// is not known either.
     #[must_use]
     pub fn is_unheard(&self, since: Option<Moment>) -> bool {
-        self.unheard.is_some_and(|at| Some(at) >= since) || self.missing > 0 && self.last_data > since
+        let after = |at: Moment| since.is_none_or(|since| since.is_before(at));
+        let from = |at: Moment| since.is_none_or(|since| !at.is_before(since));
+        self.unheard.is_some_and(from) || self.missing > 0 && self.last_data.is_some_and(after)
     }
 }
 

@@ -145,7 +145,9 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
         return None; // it may have been the server's alert, or the client's login and its answer
     }
     let zeros = LeadingZeros::of(case);
-    let gist = Verdict::of(Confidence::Likely).group(alike(connection, after, alert, zeros.as_ref()));
+    let unknown = alert.is_none() && phrase::waits_are_unknown(connection);
+    let confidence = if unknown { Confidence::Possible } else { Confidence::Likely };
+    let gist = Verdict::of(confidence).group(alike(connection, after, alert, zeros.as_ref()));
     Some(case.tell(gist, |verdict| {
         let unusual = if connection.tls.unusual_flight {
             " The server sent its handshake in several TDS messages, which SQL Server never does: some clients take the first for all of it."

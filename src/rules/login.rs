@@ -237,7 +237,7 @@ fn check_closed_by_server(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let login = connection.tds.login.as_ref().map(|login| login.moment);
-    let done = connection.tls.client_finished.max(connection.tls.server_finished);
+    let done = Moment::last_of(connection.tls.client_finished, connection.tls.server_finished);
     if !phrase::all_heard(connection, login.or(done)) {
         return None; // it may have been the login, or its answer
     }
@@ -310,7 +310,8 @@ fn check_client_closed(case: &Case<'_>) -> Option<Verdict> {
     }
     // Where ENCRYPTION was cut, the two may have failed to meet.
     let cut = connection.phase == Phase::PreloginAnswered && tds.encryption.is_none();
-    let confidence = if cut { Confidence::Possible } else { Confidence::Likely };
+    let confidence =
+        if cut || phrase::waits_are_unknown(connection) { Confidence::Possible } else { Confidence::Likely };
     let gist = Verdict::of(confidence).group(format!("{after} {:?}", connection.ended.how));
     Some(case.tell(gist, |verdict| {
         let detail = format!(
@@ -356,7 +357,8 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     let by_server = phrase::ended_by(connection, Side::Server) && connection.ended.how != EndedHow::Alert;
     // Only the RST that ended it counts: one that follows the server's FIN does not make that FIN harmless.
     let ending = connection.tcp.resets.iter().find(|reset| Some(reset.moment) == connection.ended.at);
-    let closed_before = connection.tcp.client_fin.is_some_and(|client| Some(client) < connection.ended.at);
+    let closed_before =
+        connection.ended.at.zip(connection.tcp.client_fin).is_some_and(|(end, client)| client.is_before(end));
     let benign = tds.routing.is_some()
         || tds.mars_closed
         || closed_before
@@ -366,7 +368,8 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
     }
     let client = &connection.tcp.client;
     let not_captured = connection.ended.how == EndedHow::Fin && connection.tcp.server_fin.is_none();
-    if client.unheard > client.last_data || not_captured {
+    if client.unheard.is_some_and(|at| client.last_data.is_none_or(|last| last.is_before(at))) || not_captured
+    {
         return None; // the last that an end sent is missing: a FIN may be, or data that passes for it
     }
     let owed = connection.owed.filter(|owed| owed.by == Side::Server);
@@ -383,7 +386,7 @@ fn check_session_closed(case: &Case<'_>) -> Option<Verdict> {
         let why = error.map_or_else(String::new, |error| {
             format!(" Its last error was {}: {}.", error.number, error.text.trim_end_matches('.'))
         });
-        let last = connection.tcp.client.last_data.max(connection.tcp.server.last_data);
+        let last = Moment::last_of(connection.tcp.client.last_data, connection.tcp.server.last_data);
         verdict
             .detail(format!("The server {} in a session that stood{waiting}.{why}", phrase::ended_how(connection)))
             .application(phrase::SESSION_10054)

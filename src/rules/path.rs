@@ -1,7 +1,7 @@
 //! What the path does: devices that reset, and packets that are lost.
 
 use super::phrase::{self, duration};
-use crate::facts::{ConnectionFacts, EndedBy, EndedHow, HalfFacts, Phase, ResetFact, Side};
+use crate::facts::{ConnectionFacts, EndedBy, EndedHow, HalfFacts, Moment, Phase, ResetFact, Side};
 use crate::rules::{Case, Confidence, Evidence, Verdict, declare_rule};
 
 declare_rule! {
@@ -68,8 +68,8 @@ fn check_middlebox(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let reset = connection.tcp.resets.iter().find(|reset| !reset.ignored && reset.is_foreign())?;
     // After both sides have closed, or once it was over, it is harmless whoever sent it.
-    let over =
-        connection.ended.at.is_some_and(|at| at < reset.moment) && connection.ended.how != EndedHow::Alert;
+    let over = connection.ended.at.is_some_and(|at| at.is_before(reset.moment))
+        && connection.ended.how != EndedHow::Alert;
     if reset.after_both_fins || over {
         return None;
     }
@@ -169,8 +169,9 @@ fn silence_before(connection: &ConnectionFacts, reset: &ResetFact) -> Option<i64
         return Some(reset.after_silence);
     }
     let tcp = &connection.tcp;
-    let woke = tcp.woke.filter(|woke| woke.from == Side::Client && woke.moment < reset.moment)?;
-    let answered = tcp.client.unacknowledged == 0 || tcp.server.last_data > Some(woke.moment);
+    let woke = tcp.woke.filter(|woke| woke.from == Side::Client && woke.moment.is_before(reset.moment))?;
+    let answered = tcp.client.unacknowledged == 0
+        || tcp.server.last_data.is_some_and(|last| woke.moment.is_before(last));
     (!answered).then_some(woke.silence)
 }
 
@@ -191,7 +192,7 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
     }
     let gist = Verdict::of(Confidence::Likely).group(format!("{dead}"));
     Some(case.tell(gist, |verdict| {
-        let woke = tcp.woke.filter(|woke| reset.is_some_and(|reset| woke.moment < reset.moment));
+        let woke = tcp.woke.filter(|woke| reset.is_some_and(|reset| woke.moment.is_before(reset.moment)));
         let detail = match idle {
             Some(reset) if reset.after_silence >= IDLE => format!(
                 "After {} without a packet the connection was reset in the name of the server.",
@@ -206,7 +207,7 @@ fn check_idle(case: &Case<'_>) -> Option<Verdict> {
                 "{probes} keep-alive probes in a row were not answered: the path or the other end is gone."
             ),
         };
-        let quiet = tcp.client.last_data.max(tcp.server.last_data);
+        let quiet = Moment::last_of(tcp.client.last_data, tcp.server.last_data);
         verdict
             .detail(detail)
             .application("\"A transport-level error has occurred when sending the request\" or \"... receiving results\" (10054)")

@@ -1,6 +1,8 @@
 //! How rules put packets into words: the same event reads the same in every finding.
 
-use crate::facts::{AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, Phase, ServerFacts, Side, Time};
+use crate::facts::{
+    AlertFact, ConnectionFacts, EndedBy, EndedHow, Moment, Owed, Phase, ServerFacts, Side, Time,
+};
 use crate::reference::RELEASES;
 use crate::rules::{Case, Confidence, Evidence, Verdict};
 use crate::tls::{CipherSuite, ProtocolVersion};
@@ -254,6 +256,13 @@ pub(super) fn server_name(server: &ServerFacts) -> String {
         },
         None => server.endpoint.to_string(),
     }
+}
+
+/// Whether the clock tells nothing of how long somebody waited: it stood still, or was set back meanwhile.
+pub(super) fn waits_are_unknown(connection: &ConnectionFacts) -> bool {
+    let set_back = |(end, owed): (Moment, Owed)| end.time < owed.since.time;
+    connection.last.time <= connection.first.time
+        || connection.ended.at.zip(connection.owed).is_some_and(set_back)
 }
 
 /// How the end is spoken of: `closed the connection (FIN)`.

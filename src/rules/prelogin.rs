@@ -97,8 +97,10 @@ fn closed_by_server(case: &Case<'_>) -> bool {
 fn check_closed(case: &Case<'_>) -> Option<Verdict> {
     let connection = case.connection;
     let early = matches!(connection.phase, Phase::Tcp | Phase::Prelogin | Phase::PreloginAnswered);
-    let spoken =
-        connection.tds.recognized || (connection.phase == Phase::Tcp && connection.tcp.syn.is_some());
+    // What was said before the capture began may have been another service's greeting, or an answer.
+    let from_the_start = connection.tcp.syn.is_some() || connection.tcp.syn_ack.is_some();
+    let spoken = connection.tds.recognized && (from_the_start || connection.phase == Phase::PreloginAnswered)
+        || (connection.phase == Phase::Tcp && connection.tcp.syn.is_some());
     if !early
         || !spoken
         || !closed_by_server(case)

@@ -108,7 +108,7 @@ fn verdict(case: &Case<'_>, owed: &Owed, asked: &str, missing: &str) -> Verdict 
             .rules_out(
                 "network-loss",
                 "the server's TCP acknowledged what the client sent",
-                connection.tcp.server.last.filter(|last| *last > owed.since),
+                connection.tcp.server.last.filter(|last| owed.since.is_before(*last)),
             )
     })
 }

@@ -63,7 +63,7 @@ impl Dialogue {
             let accepted = self.facts.turns.iter().any(|turn| {
                 turn.side == Side::Server
                     && turn.bytes >= ACCEPTANCE_LEN
-                    && Some(turn.first) >= self.answered_login
+                    && self.answered_login.is_none_or(|answered| !turn.first.is_before(answered))
             });
             // A short answer may be an SSPI challenge, and this the client's answer to it (one round with NTLM,
             // MS-TDS 3.2.5.5): only the turn after that is a request for certain.

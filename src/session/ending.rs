@@ -42,7 +42,7 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     let ended = ended(&tcp, &tls, close_notifies);
     let left = client_left(&ended);
     infer_login(&mut tds, &tls, &tcp);
-    if left.is_some_and(|left| tds.logged_in_at.is_some_and(|at| at > left)) {
+    if left.is_some_and(|left| tds.logged_in_at.is_some_and(|at| left.is_before(at))) {
         // The acceptance came when the client was gone.
         tds.logged_in = None;
         tds.logged_in_at = None;
@@ -153,7 +153,7 @@ fn infer_login(tds: &mut TdsFacts, tls: &TlsFacts, tcp: &TcpFacts) {
 }
 
 fn phase(tcp: &TcpFacts, tds: &TdsFacts, tls: &TlsFacts, left: Option<Moment>) -> Phase {
-    let taken = |at: Moment| left.is_none_or(|left| at <= left);
+    let taken = |at: Moment| left.is_none_or(|left| !left.is_before(at));
     let handshake_done = tls.client_finished.is_some() && tls.server_finished.is_some_and(taken);
     if tds.logged_in.is_some() {
         Phase::LoggedIn
@@ -186,13 +186,14 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) ->
     let reset = tcp.resets.iter().find(|reset| !reset.ignored);
     let mut first: Option<(Moment, Ended)> = None;
     let mut consider = |at: Moment, ended: Ended| {
-        if first.is_none_or(|(before, _)| at < before) {
+        if first.is_none_or(|(before, _)| at.is_before(before)) {
             first = Some((at, ended));
         }
     };
     if let Some((side, at)) = tcp.first_fin() {
         // The two may have been recorded in the wrong order.
-        let recorded = tcp.client_fin.into_iter().chain(tcp.server_fin).min().unwrap_or(at);
+        let other = tcp.client_fin.into_iter().chain(tcp.server_fin).find(|other| other.is_before(at));
+        let recorded = other.unwrap_or(at);
         consider(recorded, Ended { by: by(side), how: EndedHow::Fin, at: Some(at) });
     }
     if let Some(reset) = reset {
@@ -214,7 +215,9 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) ->
     let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
     match (fatal, first) {
         (Some(alert), Some(end))
-            if end.at.is_some_and(|at| alert.moment.at.file() != at.at.file() || alert.moment <= at) =>
+            if end
+                .at
+                .is_some_and(|at| alert.moment.at.file() != at.at.file() || !at.is_before(alert.moment)) =>
         {
             Ended { by: by(alert.from), how: EndedHow::Alert, at: Some(alert.moment) }
         }
@@ -270,7 +273,7 @@ fn owed(
             owes(Side::Server, Owing::ServerFinished, key)
         }
         Phase::HandshakeDone => {
-            let done = tls.client_finished.max(tls.server_finished)?;
+            let done = Moment::last_of(tls.client_finished, tls.server_finished)?;
             owes(Side::Client, Owing::Login, done)
         }
         Phase::LoginSent => {
@@ -279,8 +282,9 @@ fn owed(
             // After an SSPI challenge it is the client's answer to it that waits.
             let asked =
                 exchange.last().filter(|turn| turn.side == Side::Client).map_or(login, |turn| turn.last);
-            let taken =
-                |turn: &Turn| ended.at.is_none_or(|end| ended.by != EndedBy::Client || turn.first <= end);
+            let taken = |turn: &Turn| {
+                ended.at.is_none_or(|end| ended.by != EndedBy::Client || !end.is_before(turn.first))
+            };
             let answered = !tds.errors.is_empty()
                 || tds.routing.is_some()
                 || exchange.last().is_some_and(|turn| turn.side == Side::Server && taken(turn));
@@ -297,7 +301,7 @@ fn owed(
 fn silent_since(tcp: &TcpFacts) -> Option<Moment> {
     let client = tcp.client.last_data?;
     match tcp.server.last_data {
-        Some(server) if server >= client => None,
+        Some(server) if !server.is_before(client) => None,
         _ => Some(client),
     }
 }

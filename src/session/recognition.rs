@@ -111,10 +111,8 @@ impl Session {
                 // It speaks first, or the client's bytes are not in the capture: the client decides.
                 Guess::Tls | Guess::No(_) => Decision::Strange,
             },
+            None if self.by_port_alone(seen) => Decision::Ours { client: self.client_by_port(dir) },
             None => match (self.decide_client(dir, seen), recognize_server(seen)) {
-                (Decision::Ours { .. }, _) if self.by_port_alone(seen) => {
-                    Decision::Ours { client: self.client_by_port(dir) }
-                }
                 (Decision::Ours { client }, _) => Decision::Ours { client },
                 (_, Guess::Tds) => Decision::Ours { client: dir.other() },
                 _ if self.established_tls(seen) => Decision::Ours { client: self.client_by_port(dir) },

@@ -67,7 +67,7 @@ impl Signals {
             if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
                 reset.went_on.get_or_insert(at);
             }
-            if at > reset.at {
+            if reset.at.is_before(at) {
                 let [a, b] = &mut reset.data_after;
                 *(if dir == Dir::A { a } else { b }) = true;
             }
