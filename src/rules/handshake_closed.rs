@@ -5,6 +5,7 @@ use super::phrase::{self, PRE_LOGIN_10054};
 use super::remedy;
 use crate::facts::{AlertFact, ConnectionFacts, Phase, Side};
 use crate::rules::{Case, Confidence, Verdict, declare_rule};
+use crate::tls::ProtocolVersion;
 
 declare_rule! {
     /// ## What it means
@@ -48,7 +49,7 @@ fn check_server(case: &Case<'_>) -> Option<Verdict> {
     }
     let (after, since) = last_step(connection);
     let alert = phrase::fatal_alert(connection, Side::Server);
-    if alert.is_none() && !phrase::all_heard(connection, since) {
+    if alert.is_none() && (!phrase::all_heard(connection, since) || may_be_done(connection)) {
         return None; // it may have been an alert, or the client's login and its answer
     }
     let zeros = LeadingZeros::of(case);
@@ -141,7 +142,7 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
     }
     let (after, since) = last_step(connection);
     let alert = phrase::fatal_alert(connection, Side::Client);
-    if alert.is_none() && !phrase::all_heard(connection, since) {
+    if alert.is_none() && (!phrase::all_heard(connection, since) || may_be_done(connection)) {
         return None; // it may have been the server's alert, or the client's login and its answer
     }
     let zeros = LeadingZeros::of(case);
@@ -172,7 +173,7 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
             );
         }
         let chosen = connection.tls.server.as_ref().map(|hello| hello.version);
-        if let Some(version) = chosen.filter(|version| *version < crate::tls::ProtocolVersion::TLS12) {
+        if let Some(version) = chosen.filter(|version| *version < ProtocolVersion::TLS12) {
             let listed = connection.tls.client.as_ref().is_some_and(|hello| hello.offer.versions_listed);
             if !listed {
                 verdict = verdict.candidate(
@@ -189,6 +190,15 @@ fn check_client(case: &Case<'_>) -> Option<Verdict> {
             .step("Read what the application logged at that second: a client that rejects something says why.")
             .step("Check the client's policy: security level and MinProtocol in openssl.cnf, SCHANNEL\\Protocols on Windows.")
     }))
+}
+
+/// Whether the handshake may have been over: in TLS 1.3 the client finishes last, and the server's Finished stands in bytes
+/// that the capture lacks (RFC 8446 2).
+fn may_be_done(connection: &ConnectionFacts) -> bool {
+    let tls = &connection.tls;
+    let last = tls.client_finished.is_some() && tls.server_finished.is_none();
+    let thirteen = tls.server.as_ref().is_some_and(|hello| hello.version == ProtocolVersion::TLS13);
+    last && thirteen && connection.tcp.server.missing > 0
 }
 
 /// The last step of the handshake that was seen.

@@ -18,7 +18,7 @@ use tdscope::stream::Limits;
 use crate::fits::fits;
 use crate::random::Random;
 
-/// A small capture that takes longer than this, twice, is one that makes tdscope slow.
+/// A small capture that takes longer than this, again and again, is one that makes tdscope slow.
 const LONG: Duration = Duration::from_secs(2);
 
 /// The schemas that JSON is held to.
@@ -45,7 +45,7 @@ pub(crate) fn goes_well(seed: u64, file: &[u8], schemas: &Schemas) -> Result<(),
     let took = catch_unwind(AssertUnwindSafe(|| {
         let took = look();
         // Somebody else may have had the processors.
-        if took > LONG { took.min(look()) } else { took }
+        (0..3).fold(took, |took, _| if took > LONG { took.min(look()) } else { took })
     }));
     match took {
         Ok(took) if took > LONG => Err(format!("it took {took:?}")),

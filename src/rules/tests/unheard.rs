@@ -93,3 +93,29 @@ fn an_alert_says_it_whatever_was_lost() {
         check(&[fires(slug, "an alert", Certain, connection, Server::unknown())]);
     }
 }
+
+#[test]
+fn a_handshake_whose_server_may_have_finished_in_what_was_lost_is_not_said_to_have_died() {
+    let left = |version, from: Side| {
+        Connection::offering(modern()).server_hello(version, ECDHE_GCM).client_key(65).finished().fin(from)
+    };
+    let cut = |facts: &mut ConnectionFacts| facts.tcp.server.missing = 100;
+    for (slug, from, confidence) in [
+        ("handshake-closed-by-server", Side::Server, Certain),
+        ("handshake-closed-by-client", Side::Client, Likely),
+    ] {
+        // In TLS 1.3 the client finishes last; before, the server does, after the client.
+        let (thirteen, twelve) = (left(ProtocolVersion::TLS13, from), left(ProtocolVersion::TLS12, from));
+        check(&[
+            fires(slug, "TLS 1.3, all is there", confidence, thirteen.clone(), Server::unknown()),
+            silent(slug, "TLS 1.3, the server's flight is cut", thirteen.with(cut), Server::unknown()),
+            fires(
+                slug,
+                "TLS 1.2, the server's flight is cut",
+                confidence,
+                twelve.with(cut),
+                Server::unknown(),
+            ),
+        ]);
+    }
+}
