@@ -65,6 +65,7 @@ pub mod reference;
 pub mod report;
 pub mod rules;
 pub mod session;
+mod steps;
 pub mod stream;
 pub mod tds;
 pub mod tls;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::decode::{At, Icmp, Udp};
 use crate::facts::{self, BrowserFacts, Endpoint, Moment, Time};
+use crate::steps::step;
 use crate::tds::{BrowserRequest, parse_browser_answer, parse_browser_request};
 
 /// The SQL Browser's port (MC-SQLR 1.9).
@@ -46,6 +47,7 @@ impl Browser {
         let client = Endpoint { ip: icmp.src, port: icmp.src_port };
         let server = Endpoint { ip: icmp.dst, port: PORT };
         for (_, lookup) in self.lookups_of(client, server) {
+            step(1);
             if lookup.answered.is_none() {
                 lookup.icmp.get_or_insert(moment(icmp.at));
             }
@@ -91,6 +93,7 @@ impl Browser {
         let client = Endpoint { ip: datagram.ip.dst, port: datagram.dst_port };
         let server = Endpoint { ip: datagram.ip.src, port: PORT };
         for instance in &answer.instances {
+            step(1);
             let Some(port) = instance.tcp_port else { continue };
             if self.announced.len() < KEPT {
                 let listener = Endpoint { ip: server.ip, port };
@@ -103,6 +106,7 @@ impl Browser {
         // One port may ask for several instances: what names one of them is no answer to the others.
         let named = self.lookups_of(client, server).any(|(_, lookup)| names(&lookup.instance));
         for (_, lookup) in self.lookups_of(client, server) {
+            step(1);
             if lookup.answered.is_none() && !(named && missing(&lookup.instance)) {
                 lookup.answered = Some(at);
                 lookup.instance_missing = missing(&lookup.instance);
@@ -110,6 +114,7 @@ impl Browser {
         }
         // A broadcast is answered by each server from its own address.
         for lookup in self.lookups.values_mut().filter(|lookup| lookup.broadcast && lookup.client == client) {
+            step(1);
             lookup.answered.get_or_insert(at);
         }
     }

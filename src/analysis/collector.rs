@@ -22,6 +22,7 @@ use super::{Settings, Totals};
 use crate::facts::{ConnectionFacts, EndedBy, EndedHow, Endpoint, Offer, Phase, ServerFacts, Time};
 use crate::rules::Case;
 use crate::session::{KnownPorts, Untold};
+use crate::steps::step;
 use crate::tls::{CertificateInfo, Fingerprint};
 
 /// Hosts kept by a shard that were seen to call a SQL Server.
@@ -115,6 +116,7 @@ impl ConnectionQuality {
     fn merge(&mut self, other: Self) {
         let add = |mine: &mut BTreeMap<u32, u64>, theirs: BTreeMap<u32, u64>| {
             for (file, count) in theirs {
+                step(1);
                 *mine.entry(file).or_default() += count;
             }
         };
@@ -203,6 +205,7 @@ impl Collector {
     /// Takes in what another part of the capture taught; what only served to take connections in is not needed any more.
     pub(super) fn merge(&mut self, other: Self) {
         for (endpoint, mut theirs) in other.servers {
+            step(1);
             match self.servers.entry(endpoint) {
                 Entry::Vacant(entry) => {
                     entry.insert(theirs);
@@ -224,9 +227,11 @@ impl Collector {
         self.quality.merge(other.quality);
         let (files, servers) = other.taken_at;
         for (file, votes) in files {
+            step(1);
             self.taken_at.0.entry(file).or_default().merge(&votes);
         }
         for (server, votes) in servers {
+            step(1);
             self.taken_at.1.entry(server).or_default().merge(&votes);
         }
         self.scans.merge(other.scans);

@@ -13,6 +13,7 @@ use crate::facts::{ConnectionFacts, Endpoint, ServerFacts, Time};
 use crate::rules::{
     CaptureCase, Case, Check, Clients, Finding, Note, RULES, Rule, Ruling, ServerCase, Severity, Verdict,
 };
+use crate::steps::step;
 
 /// Client addresses named by a finding.
 const CLIENTS: usize = 16;
@@ -69,6 +70,7 @@ impl Folder {
         let ruling = opinion.ruling();
         if !opinion.is_silent() && settings.filter.wants(case.connection, capture_first.unwrap_or_default()) {
             for said in opinion.into_said() {
+                step(1);
                 self.fold(said, case);
             }
         }
@@ -109,6 +111,7 @@ impl Folder {
 
     pub(super) fn server_rules(&mut self, servers: &[ServerFacts], settings: &Settings) {
         for server in servers {
+            step(1);
             let endpoint = server.endpoint;
             let listed = &settings.filter.servers;
             let wanted = listed.is_empty()
@@ -116,11 +119,13 @@ impl Folder {
                     .iter()
                     .any(|(ip, port)| *ip == endpoint.ip && port.is_none_or(|p| p == endpoint.port));
             for (index, rule) in RULES.iter().enumerate() {
+                step(1);
                 let Check::Server(check) = rule.check else { continue };
                 if !wanted {
                     continue;
                 }
                 for mut note in check(&ServerCase { server }) {
+                    step(1);
                     note.server = Some(endpoint);
                     self.notes.push((index, note));
                 }
@@ -138,6 +143,7 @@ impl Folder {
     /// Takes in what was folded of another part of the capture.
     pub(super) fn merge(&mut self, other: Self) {
         for (key, theirs) in other.groups {
+            step(1);
             match self.groups.entry(key) {
                 Entry::Vacant(entry) => {
                     entry.insert(theirs);
@@ -154,6 +160,7 @@ impl Folder {
         let soft = self.groups.iter().filter(|(_, group)| group.severity < Severity::Error);
         let mut fresh = Vec::new();
         for (sort, group) in soft {
+            step(1);
             if !known.contains(sort) {
                 known.insert(sort.clone());
                 let rule = RULES.get(sort.rule);
@@ -174,6 +181,7 @@ impl Folder {
     pub(super) fn findings(self) -> Vec<Finding> {
         let mut findings: Vec<Ranked> = Vec::new();
         for (sort, group) in self.groups {
+            step(1);
             if let Some(rule) = RULES.get(sort.rule) {
                 let finding = group.into_finding(rule, sort.server);
                 findings.push(Ranked { rule: sort.rule, sort: Some(sort), finding });
@@ -239,6 +247,7 @@ impl Group {
         self.count += other.count;
         self.logins += other.logins;
         for (client, end) in other.clients {
+            step(1);
             if let Some(known) = self.clients.get_mut(&client) {
                 *known = end.max(*known);
             } else if self.clients.len() < CLIENTS_COUNTED {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::capture::{LinkType, Packet};
 use crate::decode::{DatagramKey, FragmentOf};
+use crate::steps::step;
 
 /// Datagrams that wait for fragments, at most; then the oldest is given up.
 const DATAGRAMS: usize = 512;
@@ -83,6 +84,7 @@ impl Fragments {
     /// Nothing comes any more: what is not whole is looked at as far as it is there.
     pub(super) fn give_up(&mut self) {
         while let Some((_, key)) = self.order.pop_first() {
+            step(1);
             self.forget(key);
         }
     }
@@ -107,6 +109,7 @@ impl Fragments {
             self.ready.push_back(whole);
         }
         while self.waiting.len() > DATAGRAMS || self.bytes > BYTES {
+            step(1);
             let Some((_, oldest)) = self.order.pop_first() else { return };
             self.forget(oldest);
         }
@@ -114,6 +117,7 @@ impl Fragments {
 
     fn forget_old(&mut self, now: i64) {
         while let Some(oldest) = self.order.first_entry() {
+            step(1);
             let begun = self.waiting.get(oldest.get()).map(|datagram| datagram.begun);
             if begun.is_some_and(|begun| now.saturating_sub(begun) < PATIENCE) {
                 return;
@@ -168,6 +172,7 @@ impl Datagram {
         let first = crate::decode::fragment(&first.packet()).filter(|first| first.key == fragment.key)?;
         let mut bytes = first.head_of_whole(length)?;
         for (at, piece) in &self.pieces {
+            step(1);
             // Pieces do not overlap and are as long as the whole together: none is missing, unless one lies beyond.
             if bytes.len() != first.header_len() + at {
                 return None;

@@ -16,6 +16,7 @@ use super::{Analysis, JudgedConnection, LeftOut, Settings};
 use crate::facts::{CaptureFacts, ConnectionFacts, Endpoint, ServerFacts, TakenAt, Time};
 use crate::rules::{CaptureCase, Case, Ruling};
 use crate::session::KnownPorts;
+use crate::steps::step;
 use crate::stream::TableCounts;
 
 /// Connections that the rules are asked about at a time: what they say of more is not held at once.
@@ -49,12 +50,14 @@ pub(super) fn judge(
     let first = collector.first;
     let mut connections = connections.into_iter();
     loop {
+        step(1);
         let block: Vec<Held> = connections.by_ref().take(BLOCK).collect();
         if block.is_empty() {
             break;
         }
         let opinions = opinions(&block, &collector, &folder, threads);
         for (connection, opinion) in block.into_iter().zip(opinions) {
+            step(1);
             let ruling =
                 collector.about(&connection, |case| folder.take(opinion, case, &collector.settings, first));
             count_outcome(&mut collector, &connection, ruling.is_some());
@@ -62,6 +65,7 @@ pub(super) fn judge(
         }
     }
     for connection in collector.take_healthy() {
+        step(1);
         judged.connections.push(JudgedConnection { facts: connection, verdict: None });
     }
     judged.connections.sort_by_key(|judged| judged.facts.id);
@@ -164,6 +168,7 @@ impl Judged {
 fn take_connections(collector: &mut Collector) -> Vec<Held> {
     let mut connections = std::mem::take(&mut collector.pending);
     for connection in std::mem::take(&mut collector.silent) {
+        step(1);
         let calls = calls_sql_server(collector, &collector.scans, &connection);
         if is_of_scan(collector, &collector.scans, &connection, calls) {
             collector.totals.scanned += 1;
@@ -231,6 +236,7 @@ fn is_dynamic(connection: &ConnectionFacts) -> bool {
 fn settle_servers(collector: &mut Collector, captures: &[CaptureFacts]) {
     let only_clients = captures.iter().all(|capture| capture.quality.taken_at == TakenAt::Client);
     for server in collector.servers.values_mut() {
+        step(1);
         let votes = collector.taken_at.1.get(&server.endpoint).copied().unwrap_or_default();
         settle_server(server, &votes, only_clients);
     }
@@ -249,6 +255,7 @@ pub(super) fn settle_server(server: &mut ServerFacts, votes: &Votes, only_client
 /// Servers learn what the SQL Browser announced of them.
 pub(super) fn announce(collector: &mut Collector, browser: &Browser) {
     for (listener, (at, instance)) in &browser.announced {
+        step(1);
         let server = collector.servers.entry(*listener).or_insert_with(|| unknown_server(*listener));
         server.announced = Some((*at, instance.clone()));
     }

@@ -6,6 +6,7 @@ use crate::facts::{
     AcceptSpans, Accepts, AlertFact, ConnectionFacts, DheFacts, DheFailure, EndedBy, Endpoint, HalfFacts,
     HostTtl, LoginCounts, LoginProof, Moment, Phase, Refuses, Seen, ServerFacts, Side, TakenAt,
 };
+use crate::steps::step;
 use crate::tls::{AlertLevel, CipherSuite, KeyExchange, ProtocolVersion};
 
 /// Failed DHE handshakes kept for a pair.
@@ -44,6 +45,7 @@ pub(super) fn unknown_server(endpoint: Endpoint) -> ServerFacts {
 /// Takes in what the transport of a connection shows: also of one that never said a word.
 pub(super) fn learn_transport(server: &mut ServerFacts, connection: &ConnectionFacts) {
     for reset in connection.tcp.resets.iter().filter(|reset| reset.is_foreign()) {
+        step(1);
         earliest(&mut server.foreign_reset, reset.moment);
     }
     let whole = !connection.evicted && !connection.rest;
@@ -147,11 +149,13 @@ fn learn_refusal(server: &mut ServerFacts, connection: &ConnectionFacts) {
     match alert.description.map(|description| description.0) {
         Some(PROTOCOL_VERSION) if !hello.truncated || hello.offer.versions_listed => {
             for version in hello.offer.all_versions() {
+                step(1);
                 see(&mut server.refuses.versions, version, alert.moment);
             }
         }
         Some(INSUFFICIENT_SECURITY) if !hello.truncated => {
             for suite in &hello.offer.cipher_suites {
+                step(1);
                 see(&mut server.refuses.suites, *suite, alert.moment);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::learning::earliest;
 use crate::facts::{ConnectionFacts, EndedHow, LoadWindow, Moment, Owing, ServerFacts, Side, Time};
+use crate::steps::step;
 
 /// Windows of load kept for a server; when more are needed the windows become twice as long.
 const WINDOWS: usize = 512;
@@ -48,9 +49,11 @@ pub(super) fn merge_load(windows: &mut Vec<LoadWindow>, others: Vec<LoadWindow>)
     }
     let longest = others.first().map_or(1, |other| other.seconds);
     while windows.first().is_some_and(|window| window.seconds < longest) {
+        step(1);
         *windows = twice_as_long(windows);
     }
     for other in &others {
+        step(1);
         window_at(windows, other.start, WINDOWS).absorb(other);
     }
 }
@@ -59,6 +62,7 @@ pub(super) fn merge_load(windows: &mut Vec<LoadWindow>, others: Vec<LoadWindow>)
 pub(super) fn count_open(windows: &mut [LoadWindow]) {
     let mut open = 0_u64;
     for window in windows {
+        step(1);
         open = (open + window.opened).saturating_sub(window.closed);
         window.open = open;
     }
@@ -111,6 +115,7 @@ fn over(connection: &ConnectionFacts) -> Option<Time> {
 
 fn window_at(windows: &mut Vec<LoadWindow>, time: Time, most: usize) -> &mut LoadWindow {
     loop {
+        step(1);
         let seconds = windows.first().map_or(1, |window| window.seconds);
         let start = start_of(seconds, time);
         // Connections come nearly in the order of time.
@@ -138,6 +143,7 @@ fn window_at(windows: &mut Vec<LoadWindow>, time: Time, most: usize) -> &mut Loa
 fn twice_as_long(windows: &[LoadWindow]) -> Vec<LoadWindow> {
     let mut merged: Vec<LoadWindow> = Vec::with_capacity(windows.len() / 2 + 1);
     for window in windows {
+        step(1);
         let seconds = window.seconds.saturating_mul(2);
         let start = start_of(seconds, window.start);
         match merged.last_mut().filter(|last| last.start == start) {

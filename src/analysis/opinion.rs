@@ -7,6 +7,7 @@ use crate::rules::{
     Alike, Case, Check, Confidence, RULES, Rank, Rule, Ruling, Severity, Verdict, tell_drops, tell_losses,
     weigh_losses, weigh_reset,
 };
+use crate::steps::step;
 
 /// How a rule is asked about a connection.
 type ConnectionCheck = fn(&Case<'_>) -> Option<Verdict>;
@@ -66,6 +67,7 @@ impl Opinion {
         let mut opinion = Self::default();
         let mut reached: Option<Rank> = None;
         for (index, rule, check) in &*BY_RANK {
+            step(1);
             let decided = reached.is_some_and(|rank| rank <= rule.rank);
             if decided && !rule.says_less_than_error() {
                 continue;
@@ -95,6 +97,7 @@ impl Opinion {
     /// Adds the words to what is of a new sort.
     pub(super) fn tell(&mut self, case: &Case<'_>, mut is_new: impl FnMut(&Sort) -> bool) {
         for said in self.notes.iter_mut().chain(&mut self.verdict) {
+            step(1);
             if is_new(&said.sort) {
                 said.verdict = said.sort.tell(case).map(Box::new);
             }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::shard::Shard;
 use crate::capture::{Chunk, LinkType, Packet};
+use crate::steps::step;
 
 /// Packets of one batch, at most.
 const BATCH_PACKETS: usize = 4096;
@@ -124,6 +125,7 @@ impl Piles {
     /// Works on piles until there is nothing to do, nor will be; `hand` is the number of the thread, from 1.
     pub(super) fn work(&self, hand: usize) {
         while let Some(turn) = self.next(hand) {
+            step(1);
             turn.work();
         }
     }
@@ -147,6 +149,7 @@ impl Piles {
         let mut desk = self.desk();
         let Desk { piles, waiting, spare, .. } = &mut *desk;
         for (pile, slips) in piles.iter_mut().zip(&mut batch.slips) {
+            step(1);
             if !slips.is_empty() {
                 pile.packets += slips.len();
                 *waiting += slips.len();
@@ -161,6 +164,7 @@ impl Piles {
             self.filled.notify_all();
         }
         while let Some(turn) = self.too_much() {
+            step(1);
             turn.work();
         }
     }
@@ -169,6 +173,7 @@ impl Piles {
     fn next(&self, hand: usize) -> Option<Turn<'_>> {
         let mut desk = self.desk();
         loop {
+            step(1);
             if let Some(turn) = self.take(&mut desk, hand) {
                 return Some(turn);
             }
@@ -185,6 +190,7 @@ impl Piles {
     fn too_much(&self) -> Option<Turn<'_>> {
         let mut desk = self.desk();
         loop {
+            step(1);
             if desk.waiting <= WAITING {
                 return None;
             }
@@ -264,9 +270,12 @@ impl Turn<'_> {
         let Some(shard) = self.piles.shards.get(self.index) else { return };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(Part { sheet, mut slips }) = self.parts.pop_front() {
+            step(1);
             for group in slips.chunks(FETCHED) {
+                step(1);
                 fetch(group, &sheet);
                 for (ordinal, packet) in group.iter().filter_map(|slip| slip.packet(&sheet)) {
+                    step(1);
                     shard.take(ordinal, &packet);
                 }
             }

@@ -18,6 +18,7 @@ use crate::capture::{Error, Packet, Source, Take};
 use crate::decode::Flow;
 use crate::facts::Time;
 use crate::session::KnownPorts;
+use crate::steps::step;
 use crate::stream::TableCounts;
 
 /// Packets between two calls of `progress`.
@@ -111,6 +112,7 @@ fn together(
 #[inline]
 fn join(dealer: &mut Dealer, work: &mut dyn FnMut(Flow, u64, &Packet<'_>)) {
     while let Some((stored, flow)) = dealer.joined() {
+        step(1);
         if let Some(flow) = flow {
             work(flow, dealer.ordinal, &stored.packet());
         }
@@ -150,6 +152,7 @@ fn end_of(source: &dyn Source, now: Time) -> Time {
 fn read(source: &mut dyn Source, progress: &mut dyn FnMut(Progress), take: &mut Take<'_>) -> Option<Error> {
     let mut packets = 0_u64;
     loop {
+        step(1);
         match source.run(STEP, take) {
             Ok(true) => {}
             Ok(false) => return None,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::facts::ConnectionFacts;
+use crate::steps::step;
 
 /// Ports of one host, called by one client within [`SPAN`] to twice that, that make a scan.
 const PORTS: usize = 20;
@@ -34,9 +35,11 @@ impl Scans {
     /// Takes in what another part of the capture called.
     pub(super) fn merge(&mut self, other: Self) {
         for (key, ports) in other.called {
+            step(1);
             let known = self.called.entry(key).or_default();
             known.extend(ports);
             while known.len() > PORTS {
+                step(1);
                 known.pop_last();
             }
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use crate::facts::{ConnectionFacts, Endpoint, Time};
+use crate::steps::step;
 
 /// Successes remembered of all clients of a shard; beyond it two failures in a row count as retries of one login.
 const REMEMBERED: usize = 1 << 14;
@@ -29,6 +30,7 @@ impl Successes {
     /// Takes in those of another part of the capture.
     pub(super) fn merge(&mut self, other: Self) {
         for (pair, mut times) in other.begun {
+            step(1);
             self.count += times.len();
             let known = self.begun.entry(pair).or_default();
             if known.is_empty() {
@@ -71,6 +73,7 @@ mod tests {
         let mut facts = Connection::accepted().facts;
         let mut successes = Successes::default();
         for seconds in seconds {
+            step(1);
             facts.first.time = Time(*seconds);
             successes.note(&facts);
         }

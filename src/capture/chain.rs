@@ -2,6 +2,7 @@
 
 use super::source::one_by_one;
 use super::{Chunk, Error, Packet, Source, Summary, Take};
+use crate::steps::step;
 
 /// Merges sources by timestamp, ties in argument order. Inputs that could not be opened, or break off, take
 /// their place in [`Source::summaries`]; the others go on. What has been read to its end is let go, so that a long
@@ -68,6 +69,7 @@ impl Chain {
     /// Opens what may have a packet that is due before this time, the first of all if nothing else is open.
     fn open_due(&mut self) {
         loop {
+            step(1);
             let due = self.earliest().map(|(time, _)| time);
             let waiting = self.links.iter_mut().filter_map(|link| Some((link.begins()?, link)));
             let Some((begins, link)) = waiting.min_by_key(|(begins, _)| *begins) else { return };

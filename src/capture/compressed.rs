@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use crate::steps::step;
 use flate2::read::MultiGzDecoder;
 use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use lzma_rust2::XzReader;
@@ -43,10 +44,12 @@ struct Zstd {
 impl Read for Zstd {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !buffer.is_empty() {
+            step(1);
             if !self.inside && !self.begin()? {
                 return Ok(0);
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                step(1);
                 let blocks =
                     self.decoder.decode_blocks(&mut self.stream, BlockDecodingStrategy::UptoBlocks(1));
                 blocks.map_err(|error| damaged(&error))?;
@@ -64,6 +67,7 @@ impl Zstd {
     /// Reads the header of the next frame, unless it is one to be skipped; whether there is anything left to read.
     fn begin(&mut self) -> io::Result<bool> {
         loop {
+            step(1);
             if self.stream.fill_buf()?.is_empty() {
                 return Ok(false);
             }
@@ -104,6 +108,7 @@ struct Lz4 {
 impl Read for Lz4 {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !buffer.is_empty() {
+            step(1);
             if let Some(mut decoder) = self.inside.take() {
                 let read = decoder.read(buffer).map_err(|error| broken(&error))?;
                 if read > 0 {
@@ -143,6 +148,7 @@ impl Steady {
     /// Goes to the next LZ4 frame, over those that are to be skipped; `false` when the stream ends.
     fn next_frame(&mut self) -> io::Result<bool> {
         loop {
+            step(1);
             let mut magic = Vec::with_capacity(4);
             self.by_ref().take(4).read_to_end(&mut magic)?;
             let magic = match magic.first_chunk() {
@@ -175,6 +181,7 @@ impl Read for Steady {
             }
         }
         loop {
+            step(1);
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) if !buffer.is_empty() => {

@@ -4,6 +4,7 @@
 use super::source::{Meter, Origin, Take};
 use super::window::{Chunk, MAX_RECORD, Window};
 use super::{Error, LinkType, Packet, Source, Summary};
+use crate::steps::step;
 
 /// A record of more bytes is damage, unless the header's snap length allows it (libpcap's MAXIMUM_SNAPLEN).
 const MAX_PACKET: u32 = 256 << 10;
@@ -157,6 +158,7 @@ impl PcapSource {
         let mut at = 0;
         let mut count = 0;
         while count < most {
+            step(1);
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(header) = rest.first_chunk::<16>() else { break };
             let read = |field: usize| read_u32(header, field, variant.big_endian);
@@ -235,6 +237,7 @@ impl Source for PcapSource {
     fn run(&mut self, most: usize, take: &mut Take<'_>) -> Result<bool, Error> {
         let mut left = most;
         while left > 0 {
+            step(1);
             if let Some(record) = self.current.take() {
                 self.window.consume(record.captured);
             }

@@ -4,6 +4,7 @@ use super::pcap::read_u32;
 use super::source::{Meter, Origin};
 use super::window::{Chunk, MAX_RECORD, Window};
 use super::{Error, LinkType, Packet, Source, Summary};
+use crate::steps::step;
 
 /// Block type of a section header, the same in both byte orders.
 pub(super) const SECTION: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
@@ -137,6 +138,7 @@ impl PcapngSource {
     /// Goes on to the next packet block.
     fn next_packet(&mut self) -> Result<bool, Error> {
         loop {
+            step(1);
             if !self.window.fill(8) {
                 return self.end(self.window.bytes().len() as u64, 8, "block header");
             }
@@ -232,6 +234,7 @@ impl PcapngSource {
             dropped: 0,
         };
         for (code, value) in self.options(16, block) {
+            step(1);
             match (code, value) {
                 (IF_TSRESOL, [units, ..]) => interface.resolution = resolution(*units),
                 (IF_TSOFFSET, value) => {
@@ -261,6 +264,7 @@ impl PcapngSource {
         }
         let mut dropped = None;
         for (code, value) in self.options(20, block) {
+            step(1);
             if let (ISB_IFDROP | ISB_OSDROP, Some(eight)) = (code, value.first_chunk::<8>()) {
                 let count =
                     if self.big_endian { u64::from_be_bytes(*eight) } else { u64::from_le_bytes(*eight) };

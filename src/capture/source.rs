@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::window::{Chunk, Window};
 use super::{Damage, Error, ErrorKind, LinkType};
+use crate::steps::step;
 
 /// One packet record, borrowed from its source until the next [`Source::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,7 @@ pub(super) fn one_by_one<S: Source + ?Sized>(
     take: &mut Take<'_>,
 ) -> Result<bool, Error> {
     for _ in 0..most {
+        step(1);
         if !source.advance()? {
             return Ok(false);
         }

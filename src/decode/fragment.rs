@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::link;
 use crate::capture::Packet;
+use crate::steps::step;
 
 /// Lengths of the headers without options.
 const IPV4_HEADER: usize = 20;
@@ -98,6 +99,7 @@ fn v6(bytes: &[u8]) -> Option<FragmentOf<'_>> {
     let [_, _, _, _, l0, l1, mut next, ..] = *header;
     let (mut at, mut named_at) = (IPV6_HEADER, 6);
     for _ in 0..EXTENSIONS {
+        step(1);
         if next == FRAGMENT {
             break;
         }

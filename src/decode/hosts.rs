@@ -2,6 +2,7 @@
 
 use super::Undecoded;
 use crate::capture::LinkType;
+use crate::steps::step;
 
 /// The packet that Linux's packet filter logged (LINKTYPE_NFLOG): family, version and number, then attributes of length and
 /// type in the byte order of the machine, each padded to four bytes.
@@ -21,6 +22,7 @@ pub(super) fn nflog(bytes: &[u8]) -> Result<&[u8], Undecoded> {
     let little = rest.first_chunk().is_some_and(|[_, _, low, _]| *low != 0);
     let word = |two: [u8; 2]| if little { u16::from_le_bytes(two) } else { u16::from_be_bytes(two) };
     for _ in 0..ATTRIBUTES {
+        step(1);
         let Some(([l0, l1, k0, k1], body)) = rest.split_first_chunk::<4>() else {
             return Err(Undecoded::Truncated);
         };

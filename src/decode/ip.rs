@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::{Fragment, IpInfo, Undecoded};
+use crate::steps::step;
 
 /// What IP carries.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ fn read_v6(bytes: &[u8], snapped: usize) -> Result<Datagram<'_>, Undecoded> {
 #[inline(always)]
 fn skip_extensions(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Undecoded> {
     for _ in 0..EXTENSIONS {
+        step(1);
         let length = match datagram.protocol {
             HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY if datagram.ip.src.is_ipv6() => {
                 let [_, units, ..] = datagram.payload else { return Err(Undecoded::Truncated) };

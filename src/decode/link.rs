@@ -4,6 +4,7 @@ use super::Undecoded;
 use super::hosts::{nflog, pktap};
 use super::wireless::{radiotap, wireless};
 use crate::capture::LinkType;
+use crate::steps::step;
 
 /// EtherType numbers (IANA, IEEE 802).
 const IPV4: u16 = 0x0800;
@@ -98,6 +99,7 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Carried<'_>, Undecoded> {
 pub(super) fn ether(mut kind: u16, mut rest: &[u8]) -> Result<Carried<'_>, Undecoded> {
     let mut more = false;
     for _ in 0..STACK {
+        step(1);
         match kind {
             IPV4 | IPV6 => return Ok(Carried { ip: rest, more }),
             VLAN | PROVIDER_BRIDGE | OLD_QINQ => {
@@ -149,6 +151,7 @@ enum Labelled<'a> {
 /// control word, whose first nibble is 0 (RFC 4385 3), or without: nothing but the frame itself tells that it is one.
 fn mpls(mut rest: &[u8]) -> Result<Labelled<'_>, Undecoded> {
     for _ in 0..STACK {
+        step(1);
         let [_, _, third, _, inner @ ..] = rest else { return Err(Undecoded::Truncated) };
         rest = inner;
         if third & 1 != 0 {
@@ -174,6 +177,7 @@ fn plausible(bytes: &[u8]) -> Result<Option<&[u8]>, Undecoded> {
 fn is_frame(bytes: &[u8]) -> Result<bool, Undecoded> {
     let mut at = 12;
     for _ in 0..STACK {
+        step(1);
         let version = || bytes.get(at + 2).map(|first| first >> 4).ok_or(Undecoded::Truncated);
         match be16(bytes, at).ok_or(Undecoded::Truncated)? {
             IPV4 => return Ok(version()? == 4),

@@ -27,6 +27,7 @@ pub use segment::{
 pub use tunnel::{Tunnel, TunnelKind};
 
 use crate::capture::Packet;
+use crate::steps::step;
 use ip::Datagram;
 
 /// Tunnels in tunnels that are gone through at most: a mirrored packet of an overlay network on routers that wrap it is in three.
@@ -98,6 +99,7 @@ struct Walked<'a> {
 fn walk(datagram: Datagram<'_>) -> Result<Walked<'_>, Undecoded> {
     let mut walked = Walked { datagram, tunnel: None, inside: None };
     for _ in 0..NESTED {
+        step(1);
         let Some(inner) = tunnel::inner(&walked.datagram)? else { return Ok(walked) };
         let outer = &walked.datagram;
         let snapped = outer.wire_len.saturating_sub(outer.payload.len());

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Tunnel;
 use crate::capture::{Packet, Place};
+use crate::steps::step;
 
 /// Where and when a packet stood in the capture: the evidence every later fact points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -252,6 +253,7 @@ impl TcpHeader<'_> {
         let mut rest = self.options;
         std::iter::from_fn(move || {
             loop {
+                step(1);
                 match *rest {
                     [] | [0, ..] => return None,
                     [1, ref later @ ..] => rest = later,

@@ -6,6 +6,7 @@ use super::ip::Datagram;
 use super::{
     At, Decoded, Fragment, Icmp, IcmpReason, Quality, Segment, TcpFlags, TcpHeader, Tunnel, Udp, Undecoded,
 };
+use crate::steps::step;
 
 /// Protocol numbers (IANA).
 const ICMP: u8 = 1;
@@ -91,6 +92,7 @@ fn checksum_fits(datagram: &Datagram<'_>) -> bool {
     };
     let mut total = pseudo + u64::from(TCP) + u64::from(length) + sum(datagram.payload);
     while total > 0xFFFF {
+        step(1);
         total = (total & 0xFFFF) + (total >> 16);
     }
     total == 0xFFFF

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::Undecoded;
 use super::ip::Datagram;
 use super::link::{self, Carried, be16};
+use crate::steps::step;
 
 /// The tunnel that a packet came through; of several in each other the innermost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,6 +297,7 @@ fn gtp(bytes: &[u8]) -> Result<Option<Opened<'_>>, Undecoded> {
         rest = behind;
         let mut next = if flags & EXTENDED == 0 { 0 } else { *next };
         for _ in 0..EXTENSIONS {
+            step(1);
             if next == 0 {
                 break;
             }

@@ -2,6 +2,7 @@
 
 use super::Undecoded;
 use super::link::{Carried, ether};
+use crate::steps::step;
 
 /// Bits of the frame control field (IEEE 802.11 9.2.4.1): of the first byte, then of the second.
 const VERSION_AND_TYPE: u8 = 0x0F;
@@ -38,6 +39,7 @@ fn is_padded(head: &[u8]) -> bool {
     let mut fields = 8_usize;
     let mut present = first;
     while present & MORE != 0 {
+        step(1);
         let Some(next) = words.next() else { return false };
         present = next;
         fields += 4;

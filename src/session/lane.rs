@@ -5,6 +5,7 @@
 //! boundary and nowhere else: never inside a packet whose length is known, so that no byte value of a body
 //! can be taken for a header (MS-TDS 2.2.3.1, 3.2.5.2; MC-SMP 2.2.1.1).
 
+use crate::steps::step;
 use crate::tds::{PACKET_HEADER_LEN, PacketHeader, PacketType, SMP_HEADER_LEN, SmpHeader};
 use crate::tls::{PartialMessage, RecordReader, TlsEvent, starts_like_record};
 
@@ -86,6 +87,7 @@ impl Lane {
     /// Takes the next bytes of the direction.
     pub(super) fn take(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(Unit<'_>)) {
         while !bytes.is_empty() {
+            step(1);
             let before = bytes.len();
             bytes = match self.state {
                 State::Boundary => self.boundary(bytes, sink),
@@ -183,6 +185,7 @@ impl Lane {
         // A header split between segments: complete it byte by byte, at most 16 of them.
         let mut rest = bytes;
         while let Some((byte, tail)) = rest.split_first() {
+            step(1);
             self.head.push(*byte);
             rest = tail;
             let head = std::mem::take(&mut self.head);
@@ -374,6 +377,7 @@ impl Lane {
     fn record<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(Unit<'_>)) -> &'a [u8] {
         let mut rest = bytes;
         loop {
+            step(1);
             let missing = self.tls.missing().max(1);
             let (now, later) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
             self.push_records(now, sink);

@@ -6,6 +6,7 @@ use crate::facts::{
     LoginAckFact, LoginFacts, LoginProof, Moment, OtherServiceFact, PreloginFacts, RoutingFact,
     ServerMessageFact, Side,
 };
+use crate::steps::step;
 use crate::tds::{
     EncryptionSetting, Guess, Guid, LegacyLogin, Login7, PacketType, Prelogin, Service, SmpHeader, Token,
     negotiate, parse_tokens, recognize_server,
@@ -138,6 +139,7 @@ impl Dialogue {
         }
         let mut letters = Letters::Data;
         for token in tokens {
+            step(1);
             match token {
                 Token::LoginAck { tds_version, program, .. } => {
                     letters = Letters::LoginAck;

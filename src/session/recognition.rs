@@ -2,6 +2,7 @@
 
 use super::{Dir, Interest, Lane, Moment, Orientation, Session, Side, live_lane, side_of};
 use crate::session::dialogue::Dialogue;
+use crate::steps::step;
 use crate::tds::{Guess, recognize_client, recognize_server};
 use crate::tls::starts_like_record;
 
@@ -181,6 +182,7 @@ impl Session {
             let (lane, side) = (live_lane(&mut live.lanes, held), side_of(client, held));
             let mut bytes = pending.bytes.as_slice();
             for (len, moment) in pending.parts {
+                step(1);
                 let (part, later) = bytes.split_at_checked(len).unwrap_or((bytes, &[]));
                 live.dialogue.segment(lane, side, part, moment);
                 bytes = later;

@@ -2,6 +2,7 @@
 
 use super::story::Story;
 use super::{Dir, Event, Moment, Signal};
+use crate::steps::step;
 use crate::stream::{DropReason, GapReason, IcmpReason, ResetShape};
 
 /// RST packets kept.
@@ -64,6 +65,7 @@ impl Signals {
     /// New data came: what it says of earlier RSTs.
     pub(super) fn data(&mut self, dir: Dir, at: Moment) {
         for reset in &mut self.resets {
+            step(1);
             if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
                 reset.went_on.get_or_insert(at);
             }

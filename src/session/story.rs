@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::facts::{Moment, Side};
+use crate::steps::step;
 use crate::stream::Signal;
 
 /// Words kept from the beginning; a session of days is not told packet by packet.
@@ -160,7 +161,9 @@ impl Story {
         if stories.iter().all(|story| !story.disordered) {
             let mut rest = transport.words().peekable();
             for word in dialogue.words() {
+                step(1);
                 while let Some(earlier) = rest.next_if(|other| other.at() < word.at()) {
+                    step(1);
                     line.add(earlier);
                 }
                 line.add(word);

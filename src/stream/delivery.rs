@@ -8,6 +8,7 @@ use super::half::Half;
 use super::waiting::Released;
 use super::{Dir, GapReason, Handler, Interest, Limits, Signal};
 use crate::decode::{At, Segment};
+use crate::steps::step;
 
 impl<H: Handler> Connection<H> {
     /// Takes a segment's payload.
@@ -59,6 +60,7 @@ impl<H: Handler> Connection<H> {
         }
         self.drain(dir, segment.at);
         while self.half(dir).over(limits) {
+            step(1);
             self.limit_hits += 1;
             self.give_up_first_hole(dir, segment.at);
         }
@@ -107,6 +109,7 @@ impl<H: Handler> Connection<H> {
         self.drain_side(dir, at);
         let mut side = dir.other();
         while !self.half(side).is_settled() && self.drain_side(side, at) {
+            step(1);
             side = side.other();
         }
     }
@@ -115,6 +118,7 @@ impl<H: Handler> Connection<H> {
     fn drain_side(&mut self, dir: Dir, at: At) -> bool {
         let mut any = false;
         loop {
+            step(1);
             let (half, other) = self.pair(dir);
             match half.waiting.release(half.next, other.heard()) {
                 Some(released) => self.released(dir, at, released),
@@ -199,6 +203,7 @@ impl<H: Handler> Connection<H> {
     /// Delivers what waits below `end`; what is missing there is lost.
     fn give_up(&mut self, dir: Dir, at: At, end: u64, reason: GapReason) {
         loop {
+            step(1);
             let half = self.half(dir);
             let next = half.next;
             let target = half.waiting.first().map_or(end, |start| start.min(end));
@@ -224,6 +229,7 @@ impl<H: Handler> Connection<H> {
     pub(super) fn give_up_all_holes(&mut self, at: At) {
         for dir in [Dir::A, Dir::B] {
             while !self.half(dir).waiting.is_empty() {
+                step(1);
                 self.give_up_first_hole(dir, at);
             }
         }
@@ -260,6 +266,7 @@ impl<H: Handler> Connection<H> {
         let at = self.last;
         self.drain(Dir::A, at);
         loop {
+            step(1);
             if self.flush_hole(Dir::A, at) || self.flush_hole(Dir::B, at) {
                 continue;
             }

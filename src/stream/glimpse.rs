@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::connection::Connection;
 use super::{Closed, Handler, Interest, Table};
+use crate::steps::step;
 
 impl<H: Handler + Clone> Table<H> {
     /// From now on the table remembers which connections have ended and linger, for [`Table::glimpse`].
@@ -47,6 +48,7 @@ impl<H: Handler + Clone> Table<H> {
 
     fn show_once(&mut self, places: &[(u64, u32)], show: &mut dyn FnMut(Closed<H>)) {
         for (_, place) in places {
+            step(1);
             let Some(connection) = self.slots.get_mut(*place) else { continue };
             if connection.shown != connection.packets {
                 connection.shown = connection.packets;
@@ -59,6 +61,7 @@ impl<H: Handler + Clone> Table<H> {
     pub fn set_back(&mut self, now: i64) {
         self.now = now;
         for connection in self.slots.iter_mut() {
+            step(1);
             connection.last.time = connection.last.time.min(now);
         }
         let ended = std::mem::take(&mut self.ended).into_iter();
@@ -71,6 +74,7 @@ impl<H: Handler + Clone> Table<H> {
     pub fn glimpse_followed(&self, silent: usize, show: &mut dyn FnMut(Closed<H>)) {
         let mut left = silent;
         for (_, connection) in self.slots.iter() {
+            step(1);
             let accepted = connection.syn_acks > 0 || connection.initiator.is_none();
             if connection.interest == Interest::Nothing || !accepted && left == 0 {
                 continue;

@@ -4,6 +4,7 @@ use super::duplicate::Recent;
 use super::waiting::Waiting;
 use super::{HalfSummary, Limits};
 use crate::decode::{Segment, TcpFlags, TcpOption};
+use crate::steps::step;
 
 /// Packets of the connection, and nanoseconds, after which bytes that were acknowledged but not seen count as
 /// not captured: captures put packets out of order by a few places.
@@ -77,6 +78,7 @@ impl Half {
             self.begin(first);
         }
         for option in segment.tcp.options() {
+            step(1);
             match option {
                 TcpOption::MaximumSegmentSize(size) => self.summary.mss = Some(size),
                 TcpOption::WindowScale(shift) => self.scale = shift,

@@ -11,6 +11,7 @@ use super::entry::{Entry, What, is_syn_of, later, tuple};
 use super::slots::Slots;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
+use crate::steps::step;
 
 /// Segments, and nanoseconds, after which connections whose time has come are let go, many at once: the code that a
 /// connection runs through at its end is then fetched once for all of them.
@@ -195,6 +196,7 @@ impl<H: Handler> Table<H> {
         let mut live: Vec<(u64, u32)> = numbered.collect();
         live.sort_unstable();
         for (_, place) in live {
+            step(1);
             self.close(place, false, closed);
         }
     }
@@ -307,6 +309,7 @@ impl<H: Handler> Table<H> {
     /// Forgets the oldest tombstone of what is over; whether there was one.
     fn forget_over(&mut self) -> bool {
         while let Some((_, hash)) = self.over.pop_front() {
+            step(1);
             if self.over_since(hash).is_some() {
                 self.forget(hash);
                 return true;
@@ -318,6 +321,7 @@ impl<H: Handler> Table<H> {
     /// Forgets what is over, and was not heard of for so long that what comes now is no more of it.
     fn forget_overdue(&mut self) {
         while let Some((due, hash)) = self.over.front().copied() {
+            step(1);
             if due >= self.now {
                 return;
             }
@@ -371,6 +375,7 @@ impl<H: Handler> Table<H> {
             .collect();
         holders.sort_unstable();
         for (_, _, place) in holders {
+            step(1);
             if self.held <= self.limits.total_bytes / 2 {
                 return;
             }
@@ -409,6 +414,7 @@ impl<H: Handler> Table<H> {
     /// Lets go of ended connections whose time has come.
     fn expire(&mut self, closed: &mut dyn FnMut(Closed<H>)) {
         while let Some(Reverse((due, number, place))) = self.ended.peek().copied() {
+            step(1);
             if due > self.now {
                 return;
             }
@@ -445,6 +451,7 @@ impl<H: Handler> Table<H> {
             return; // it was handed out whole
         }
         while let Some(hash) = self.buried.pop_front() {
+            step(1);
             let found = self.index.find_mut(hash, |entry| entry.hash == hash);
             match found.map(|entry| &mut entry.what) {
                 Some(What::Foreign { seen: seen @ true, .. }) => {
@@ -465,6 +472,7 @@ impl<H: Handler> Table<H> {
     /// Lets go of the connection that was silent longest; whether there was one.
     fn evict_idle(&mut self, closed: &mut dyn FnMut(Closed<H>)) -> bool {
         while let Some(Reverse((seen, number, place))) = self.idle.pop() {
+            step(1);
             let slot = self.slots.get(place);
             match slot.filter(|connection| connection.number == number).map(|connection| connection.last.time)
             {

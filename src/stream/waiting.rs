@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decode::At;
+use crate::steps::step;
 
 /// What waits, by offset. Bytes never overlap: what came first is kept.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +74,7 @@ impl Waiting {
         let mut from = offset;
         let mut rest = bytes;
         while !rest.is_empty() {
+            step(1);
             let (taken, news) = match self.known(from, rest, &mut held.conflict) {
                 0 => (self.hold_stretch(from, rest, after, at), true),
                 known => (known, false),
@@ -120,6 +122,7 @@ impl Waiting {
     /// What comes next when everything below `next` is settled, and the other side was heard up to `heard`.
     pub(super) fn release(&mut self, next: u64, heard: u64) -> Option<Released> {
         while let Some(entry) = self.pieces.first_entry().filter(|piece| *piece.key() <= next) {
+            step(1);
             let news = entry.key() + entry.get().bytes.len() as u64 > next;
             if news && entry.get().after > heard {
                 return None;
@@ -133,6 +136,7 @@ impl Waiting {
             }
         }
         while let Some(cut) = self.cuts.first_entry().filter(|cut| *cut.key() <= next) {
+            step(1);
             let (start, length) = cut.remove_entry();
             let end = start + length;
             if end > next {

@@ -1,6 +1,7 @@
 //! SQL Server Resolution Protocol: what is asked of the SQL Browser at UDP 1434 (MC-SQLR 2.2).
 
 use super::Malformed;
+use crate::steps::step;
 
 /// Longest instance name, in bytes, without its NUL (MC-SQLR 2.2.3).
 const INSTANCE_NAME: usize = 32;
@@ -98,9 +99,11 @@ impl BrowserAnswer {
         let end = text.iter().rposition(|byte| *byte == b';').unwrap_or_default();
         let text = String::from_utf8_lossy(text.get(..end).unwrap_or_default());
         for described in text.split(";;").filter(|described| !described.is_empty()).take(INSTANCES) {
+            step(1);
             let mut instance = Instance::default();
             let fields: Vec<&str> = described.trim_end_matches(';').split(';').collect();
             for pair in fields.chunks(2) {
+                step(1);
                 match pair {
                     ["ServerName", value] => instance.server = (*value).to_owned(),
                     ["InstanceName", value] => instance.name = (*value).to_owned(),

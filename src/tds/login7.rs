@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::cursor::utf16;
 use super::{Malformed, TdsVersion};
+use crate::steps::step;
 
 /// The readable fields of a LOGIN7 message. No password, SSPI blob or token is ever kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -141,6 +142,7 @@ fn has_fed_auth(payload: &[u8]) -> bool {
     let Some(offset) = payload.get(at..).and_then(<[u8]>::first_chunk) else { return false };
     let mut rest = payload.get(u32::from_le_bytes(*offset) as usize..).unwrap_or_default();
     while let [feature, l0, l1, l2, l3, after @ ..] = rest {
+        step(1);
         match *feature {
             TERMINATOR => return false,
             FEDAUTH => return true,

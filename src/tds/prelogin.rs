@@ -2,6 +2,7 @@
 
 use super::names::as_text;
 use super::{EncryptionSetting, Malformed, PreloginToken};
+use crate::steps::step;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -74,6 +75,7 @@ impl Prelogin {
         let mut prelogin = Self { tokens: Vec::with_capacity(KINDS), ..Self::default() };
         let mut rest = payload;
         loop {
+            step(1);
             let (kind, after) = match rest {
                 [] => {
                     prelogin.truncated = true;
@@ -157,6 +159,7 @@ mod tests {
         let mut list = Vec::new();
         let mut data = Vec::new();
         for (kind, value) in options {
+            step(1);
             list.push(*kind);
             list.extend(u16::try_from(offset).unwrap().to_be_bytes());
             list.extend(u16::try_from(value.len()).unwrap().to_be_bytes());

@@ -2,6 +2,7 @@
 
 use super::cursor::{Cursor, LONG_TEXT, utf16};
 use super::{EnvChangeType, Malformed, TdsVersion, TokenType};
+use crate::steps::step;
 
 /// One token of a response, of the kinds we read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,7 @@ pub fn parse_tokens(
     let mut cursor = Cursor(payload);
     let mut tokens = Vec::new();
     while let Some(kind) = cursor.u8() {
+        step(1);
         if tokens.len() == limit {
             break;
         }
@@ -186,6 +188,7 @@ fn env_change(body: &mut Cursor<'_>) -> Option<Token> {
 /// FEATUREEXTACK: feature id 1, length 4, data; ends with 0xFF (MS-TDS 2.2.7.11).
 fn features(cursor: &mut Cursor<'_>) -> Option<Token> {
     loop {
+        step(1);
         if cursor.u8()? == 0xFF {
             return Some(Token::Other(TokenType::FEATUREEXTACK));
         }

@@ -10,6 +10,7 @@ use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue};
 
 use super::cursor::Cursor;
 use super::{Malformed, SignatureScheme};
+use crate::steps::step;
 
 /// Length of the list's own length field (RFC 5246 7.4.2).
 const LIST_LENGTH: usize = 3;
@@ -123,6 +124,7 @@ pub fn parse_certificate_list(body: &[u8]) -> (Vec<CertificateInfo>, Option<Malf
     let end = LIST_LENGTH + list.0.len();
     let mut chain = Vec::new();
     while !list.0.is_empty() && chain.len() < CHAIN {
+        step(1);
         let at = end - list.0.len();
         let entry = list.u24().and_then(|length| list.take(length));
         match entry.and_then(read_certificate) {

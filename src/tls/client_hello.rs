@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::names::is_grease;
 use super::{CipherSuite, ExtensionType, Malformed, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::steps::step;
 
 /// What a client offered. GREASE values (RFC 8701) are left out of every list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -106,6 +107,7 @@ impl ClientHello {
             ..Self::default()
         };
         for spec in specs.chunks_exact(3) {
+            step(1);
             // A leading byte other than 0 names a suite of SSL 2.0 itself.
             if let [0, high, low] = *spec {
                 hello.suite(CipherSuite(u16::from_be_bytes([high, low])));
@@ -128,6 +130,7 @@ impl ClientHello {
             self.malformed.get_or_insert(Malformed { what: "cipher suites", at: 35 + session_id.0.len() });
         }
         for suite in suites.numbers() {
+            step(1);
             self.suite(CipherSuite(suite));
         }
         if !whole {
@@ -139,6 +142,7 @@ impl ClientHello {
         }
         let (mut extensions, whole) = cursor.vector16_cut()?;
         while !extensions.0.is_empty() {
+            step(1);
             let kind = extensions.u16()?;
             let (body, complete) = extensions.vector16_cut()?;
             self.extension(ExtensionType(kind), body, complete);
@@ -183,6 +187,7 @@ impl ClientHello {
             ExtensionType::SERVER_NAME => {
                 let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
+                    step(1);
                     let name_type = list.u8()?;
                     let name = list.vector16()?;
                     if name_type == HOST_NAME && self.server_name.is_none() {
@@ -214,6 +219,7 @@ impl ClientHello {
             ExtensionType::ALPN => {
                 let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
+                    step(1);
                     let name = list.vector8()?.0;
                     if self.alpn.is_empty() {
                         self.first_alpn = name.to_vec();
@@ -224,6 +230,7 @@ impl ClientHello {
             ExtensionType::KEY_SHARE => {
                 let mut list = body.only_vector16()?;
                 while !list.0.is_empty() {
+                    step(1);
                     let group = list.u16()?;
                     list.vector16()?;
                     if is_grease(group) {
@@ -274,6 +281,7 @@ fn lasting_part(mut body: Cursor<'_>, part: &mut Vec<u8>) -> Option<()> {
     }
     let mut extensions = body.only_vector16()?;
     while !extensions.0.is_empty() {
+        step(1);
         let kind = ExtensionType(extensions.u16()?);
         let mut body = extensions.vector16()?;
         part.extend_from_slice(&kind.0.to_be_bytes());
@@ -281,6 +289,7 @@ fn lasting_part(mut body: Cursor<'_>, part: &mut Vec<u8>) -> Option<()> {
         if kind == ExtensionType::KEY_SHARE {
             let mut shares = body.only_vector16()?;
             while !shares.0.is_empty() {
+                step(1);
                 part.extend_from_slice(shares.take(2)?);
                 shares.vector16()?;
             }

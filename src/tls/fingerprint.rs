@@ -11,6 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{ClientHello, ExtensionType, ProtocolVersion};
+use crate::steps::step;
 
 /// Both fingerprints of one ClientHello.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -117,6 +118,7 @@ fn alpn_ends(name: &[u8]) -> [char; 2] {
 fn decimal(numbers: impl Iterator<Item = u16>) -> String {
     let mut text = String::new();
     for number in numbers {
+        step(1);
         if !text.is_empty() {
             text.push('-');
         }
@@ -129,6 +131,7 @@ fn decimal(numbers: impl Iterator<Item = u16>) -> String {
 fn four_digits(numbers: impl Iterator<Item = u16>) -> String {
     let mut text = String::new();
     for number in numbers {
+        step(1);
         if !text.is_empty() {
             text.push(',');
         }
@@ -148,6 +151,7 @@ fn short_hash(text: &str) -> String {
 fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
+        step(1);
         let _ = write!(text, "{byte:02x}");
     }
     text

@@ -3,6 +3,7 @@
 
 use super::cursor::Cursor;
 use super::{KeyExchange, Malformed, NamedGroup, SignatureScheme};
+use crate::steps::step;
 
 /// What a server sent to make a key.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +170,7 @@ impl CertificateRequest {
         }
         let mut names = cursor.vector16()?;
         while !names.0.is_empty() {
+            step(1);
             names.vector16()?;
             self.authorities = self.authorities.saturating_add(1);
         }

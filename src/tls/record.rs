@@ -6,6 +6,7 @@
 //! before it: when a gap takes that away, nothing is read as a message until ChangeCipherSpec.
 
 use super::{AlertDescription, AlertLevel, ContentType, HandshakeType, Malformed, ProtocolVersion};
+use crate::steps::step;
 
 /// Length of a record header.
 const HEADER: usize = 5;
@@ -108,6 +109,7 @@ impl RecordReader {
     /// Takes the next bytes of the stream; calls `sink` for everything that is complete with them.
     pub fn push(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(TlsEvent<'_>)) {
         while !bytes.is_empty() && !self.dead {
+            step(1);
             if self.header_len < HEADER {
                 bytes = self.push_header(bytes, sink);
             } else {
@@ -202,6 +204,7 @@ impl RecordReader {
             _ => {
                 let (now, rest) = bytes.split_at_checked(HEADER - self.header_len).unwrap_or((bytes, &[]));
                 for (slot, byte) in self.header.iter_mut().skip(self.header_len).zip(now) {
+                    step(1);
                     *slot = *byte;
                 }
                 self.header_len += now.len();
@@ -297,6 +300,7 @@ impl RecordReader {
         let record_version = self.record_version();
         let mut rest = bytes;
         while let [kind, l2, l1, l0, body @ ..] = rest {
+            step(1);
             let length = message_len([*l2, *l1, *l0]);
             if let Some((message, after)) = body.split_at_checked(length) {
                 sink(TlsEvent::Handshake { kind: HandshakeType(*kind), body: message, record_version });

@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::names::is_grease;
 use super::{CipherSuite, ExtensionType, KeyExchange, Malformed, NamedGroup, ProtocolVersion};
+use crate::steps::step;
 
 /// What a server chose.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,6 +85,7 @@ impl ServerHello {
         }
         let (mut extensions, whole) = cursor.vector16_cut()?;
         while !extensions.0.is_empty() {
+            step(1);
             let kind = ExtensionType(extensions.u16()?);
             let body = extensions.vector16()?;
             if is_grease(kind.0) {

@@ -8,7 +8,9 @@ mod folding;
 mod learning;
 mod precedence;
 mod scan;
+mod shapes;
 mod taken_at;
+mod work;
 
 use std::sync::Arc;
 

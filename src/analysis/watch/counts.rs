@@ -7,6 +7,7 @@ use super::super::load::learn_load;
 use super::Watch;
 use crate::analysis::Analysis;
 use crate::facts::{Endpoint, LoadWindow, LoginCounts, ServerFacts};
+use crate::steps::step;
 
 /// Pairs of server and rule that failures are counted of; those of more servers are counted as nobody's.
 const PAIRS: usize = 1 << 12;
@@ -128,6 +129,7 @@ impl Watch {
         let collector = &shard.collector;
         let mut servers = counts.before.clone();
         for (endpoint, facts) in &collector.servers {
+            step(1);
             let LoginCounts { attempted, succeeded, .. } = facts.logins;
             let ours = attempted > 0 || facts.spoke_tds.is_some() || facts.announced.is_some();
             if ours || known.has(endpoint.port) {
@@ -139,6 +141,7 @@ impl Watch {
         // Those that are held to the end are counted there.
         let mut silent: BTreeMap<Endpoint, ServerFacts> = BTreeMap::new();
         for connection in &collector.silent {
+            step(1);
             if servers.contains_key(&connection.server) {
                 let of = silent.entry(connection.server);
                 learn_load(of.or_insert_with(|| unknown_server(connection.server)), connection, 1);

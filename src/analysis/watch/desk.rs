@@ -19,6 +19,7 @@ use super::counts::Ledger;
 use super::news::{News, Told};
 use crate::facts::{ConnectionFacts, EndedHow, Endpoint, Moment, ServerFacts, TakenAt};
 use crate::rules::{Case, Finding, Ruling};
+use crate::steps::step;
 
 /// SYNs without an answer that are looked at for port scans: of a flood there are more.
 const SILENT: usize = 1 << 13;
@@ -200,6 +201,7 @@ impl<'a> Desk<'a> {
             silent.for_each(|connection| learn_load(&mut server, connection, windows));
             let standing = standing.iter().filter(|connection| !lessons.have(connection));
             for connection in standing.filter(|connection| connection.server == endpoint) {
+                step(1);
                 learn_transport(&mut server, connection);
                 learn_load(&mut server, connection, windows);
                 if connection.tds.recognized {

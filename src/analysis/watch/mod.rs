@@ -28,6 +28,7 @@ use crate::capture::Packet;
 use crate::decode::Flow;
 use crate::facts::{Phase, Time};
 use crate::session::KnownPorts;
+use crate::steps::step;
 use crate::stream::{Interest, TableCounts};
 
 pub use counts::{Counts, ServerCounts};
@@ -128,6 +129,7 @@ impl Watch {
     fn join(&mut self) -> Option<Heed> {
         let mut heed = None;
         while let Some((stored, flow)) = self.dealer.joined() {
+            step(1);
             let interest = flow.map(|flow| (flow, self.shard.take(self.dealer.ordinal, &stored.packet())));
             heed = interest.map(|(flow, interest)| Heed { flow, interest }).or(heed);
         }
@@ -236,6 +238,7 @@ impl Watch {
             let over = over.chain(&gone.early).map(|connection| (connection, true));
             let mut desk = Desk::new(&self.settings, collector, standing, &self.lessons);
             for (connection, over) in standing.iter().map(|connection| (connection, false)).chain(over) {
+                step(1);
                 // A query may take its time.
                 if over || last || connection.phase < Phase::LoggedIn || !desk::stands(connection) {
                     desk.ask(connection, over, &mut self.told, &mut self.counts, tell);
@@ -243,9 +246,11 @@ impl Watch {
             }
         }
         for connection in &gone.early {
+            step(1);
             self.told.forget(connection.id);
         }
         for id in gone.well {
+            step(1);
             self.told.withdraw(id, &mut self.counts, tell);
         }
     }
@@ -277,11 +282,13 @@ impl Watch {
         let mut desk = Desk::new(&self.settings, collector, &standing, &self.lessons);
         let over = collector.pending.iter().chain(&collector.silent).map(|connection| (connection, true));
         for (connection, over) in standing.iter().map(|connection| (connection, false)).chain(over) {
+            step(1);
             desk.ask(connection, over, &mut self.told, &mut self.counts, tell);
         }
         // What stands no more, and was not handed over, turned out to be nothing of ours.
         let seen: BTreeSet<u64> = standing.iter().map(|connection| connection.id).collect();
         for id in told.difference(&seen) {
+            step(1);
             if self.told.is_standing(*id) {
                 self.told.withdraw(*id, &mut self.counts, tell);
             }

@@ -1,6 +1,8 @@
 //! The buffers of a trace log and the records in them: WMI_BUFFER_HEADER, EVENT_HEADER and their kin, all little-endian
 //! (evntrace.h and evntcons.h of the Windows SDK; the headers in the file as geoffchappell.com documents them).
 
+use crate::steps::step;
+
 /// Length of a buffer's header.
 pub(super) const HEADER: usize = 72;
 /// Sizes that a buffer can have, in bytes: whole KiB (EVENT_TRACE_PROPERTIES), 16 MiB at most.
@@ -188,6 +190,7 @@ fn event(record: &[u8], at: usize) -> Option<Event<'_>> {
 fn behind_extended(record: &[u8]) -> Option<usize> {
     let mut at = EVENT_HEADER;
     loop {
+        step(1);
         let more = u16_at(record, at + 4)? & 1 != 0;
         at = (at + 8 + usize::from(u16_at(record, at + 6)?)).next_multiple_of(8);
         if !more {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::buffer::{Event, u16_at, u32_at};
 use crate::capture::LinkType;
 use crate::capture::ndis::{FIRST, FRAGMENT, LAST, MOBILE, PROVIDER as NDIS, WIRELESS};
+use crate::steps::step;
 
 /// The event of the NDIS packet capture with a packet that passed a virtual switch.
 const SWITCHED: u16 = 1003;
@@ -82,7 +83,9 @@ fn tunnelled(event: &Event<'_>) -> Option<Piece> {
 /// Where so many strings end, each of which ends with a 0 of two bytes.
 fn behind_strings(data: &[u8], mut at: usize, strings: usize) -> Option<usize> {
     for _ in 0..strings {
+        step(1);
         while u16_at(data, at)? != 0 {
+            step(1);
             at += 2;
         }
         at += 2;

@@ -21,6 +21,7 @@ use self::packets::Packets;
 use super::source::Origin;
 use super::window::{Chunk, Window};
 use super::{Error, ErrorKind, Packet, Source, Summary};
+use crate::steps::step;
 
 /// Whether a file that begins so is a trace log.
 pub(super) fn is_etl(bytes: &[u8]) -> bool {
@@ -74,6 +75,7 @@ impl EtlSource {
     /// Reads buffers until as many wait as may, or no more come.
     fn read_on(&mut self) {
         while !self.ended {
+            step(1);
             if !self.window.fill(HEADER) {
                 self.end(HEADER, "buffer header");
                 return;
@@ -118,6 +120,7 @@ impl EtlSource {
         let mut parts = std::mem::take(&mut self.spare);
         let mut records = Records::of(used);
         for record in &mut records {
+            step(1);
             match record {
                 Record::Event(event) => {
                     let piece = match held(&event) {
@@ -157,6 +160,7 @@ impl EtlSource {
         self.read_on();
         let trace = self.trace.unwrap_or(Trace::UNKNOWN);
         while self.packets.block.has_room() {
+            step(1);
             let Some((part, chunk)) = self.order.first() else { break };
             let time = trace.time(part.timestamp);
             match &part.piece {

@@ -3,6 +3,7 @@
 use super::layout::{u16_at, u32_at, u64_at};
 use crate::capture::LinkType;
 use crate::capture::ndis::{FIRST, FRAGMENT, MOBILE, PROVIDER, WIRELESS};
+use crate::steps::step;
 
 /// A record that holds an event of Windows' event tracing.
 const NET_EVENT: u16 = 0xFFE0;
@@ -66,6 +67,7 @@ fn event(bytes: &[u8]) -> Option<Content> {
     }
     let mut at = 89;
     for _ in 0..u16_at(bytes, 84) {
+        step(1);
         bytes.get(at..at + 8)?;
         at += 8 + usize::from(u16_at(bytes, at + 6));
     }

@@ -13,6 +13,7 @@ mod layout;
 use super::source::{Meter, Origin};
 use super::window::{Chunk, Window};
 use super::{Error, ErrorKind, LinkType, Packet, Source, Summary};
+use crate::steps::step;
 use content::Content;
 use layout::{FILE_HEADER, Head, Header, LONGEST, Trailer, u32_at};
 
@@ -123,6 +124,7 @@ impl NetmonSource {
     fn next_packet(&mut self) -> Result<bool, Error> {
         let layout = self.header.layout;
         loop {
+            step(1);
             let offset = self.window.offset();
             if offset == self.end {
                 self.check_table();
@@ -319,6 +321,7 @@ impl NetmonSource {
         }
         let mut told = Order::default();
         for _ in 0..table.length / 4 {
+            step(1);
             if !self.window.fill(4) {
                 return;
             }
