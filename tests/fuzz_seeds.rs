@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use targets::TARGETS;
+use targets::{TARGETS, Target};
 
 /// Places at which a seed is cut.
 const CUTS: usize = 12;
@@ -46,7 +46,7 @@ fn names(folder: &str) -> BTreeSet<String> {
 }
 
 /// Runs a target on a file and on what is left of it when it is cut; why that went wrong, if it did.
-fn runs(run: fn(&[u8]), path: &Path) -> Result<(), String> {
+fn runs(run: Target, path: &Path) -> Result<(), String> {
     let bytes = fs::read(path).unwrap();
     let cuts = (0..CUTS).map(|cut| bytes.len() * cut / CUTS);
     for length in cuts.chain([bytes.len().saturating_sub(1), bytes.len()]) {
@@ -58,11 +58,11 @@ fn runs(run: fn(&[u8]), path: &Path) -> Result<(), String> {
 
 #[test]
 fn no_seed_and_no_regression_breaks_its_target() {
-    let of = |(name, run): &(&str, fn(&[u8]))| {
+    let of = |(name, run): &(&str, Target)| {
         let all = files(&format!("seeds/{name}")).into_iter().chain(files(&format!("regressions/{name}")));
         all.map(|path| (*run, path)).collect::<Vec<_>>()
     };
-    let all: Vec<(fn(&[u8]), PathBuf)> = TARGETS.iter().flat_map(of).collect();
+    let all: Vec<(Target, PathBuf)> = TARGETS.iter().flat_map(of).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut failures = Vec::new();

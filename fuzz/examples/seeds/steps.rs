@@ -75,7 +75,7 @@ pub(crate) fn write() {
                 .map(|at| {
                     step(
                         if at % 7 == 6 { PASS } else { DATA },
-                        (at % 3) as u8 | (at % 2) as u8 * 4,
+                        (at % 3) as u8 | ((at % 2) as u8 * 4),
                         at * 35 % 200,
                         30,
                     )

@@ -13,8 +13,11 @@ pub mod tds;
 pub mod tls;
 pub mod whole;
 
+/// What a target does with its input.
+pub type Target = fn(&[u8]);
+
 /// Every target, by the name of its file in `fuzz_targets/` and of its folder of seeds.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("pcap", readers::pcap),
     ("pcapng", readers::pcapng),
     ("netmon", readers::netmon),

@@ -15,7 +15,7 @@ pub fn prelogin(data: &[u8]) {
         assert!(whole.tokens.len() <= 64, "{} options", whole.tokens.len());
         assert!(whole.instance.as_ref().is_none_or(|name| name.len() <= 3 * data.len()));
         assert!(!(from_server && whole.instance.is_some()), "an answer asks for no instance");
-        assert!(!(!from_server && whole.instance_mismatch.is_some()), "a request does not answer");
+        assert!(from_server || whole.instance_mismatch.is_none(), "a request does not answer");
         // The list of options is read from its beginning: of a part of it as many are known.
         for cut in cuts(data) {
             let part = Prelogin::parse(&data[..cut], from_server);
