@@ -172,7 +172,7 @@ impl Listener {
             let Some(base) = half.base else { continue };
             let told = base + half.next;
             let left_out = half.bytes.iter().skip(told as usize).position(|byte| byte.first.is_some());
-            assert!(left_out.is_none(), "recorded and never told: {:?} behind {told}", left_out);
+            assert!(left_out.is_none(), "recorded and never told: {left_out:?} behind {told}");
         }
         // A FIN may wait for what its sender acknowledges, which must be possible.
         let possible = self.halves.iter().all(|half| half.fin.is_none_or(|fin| half.acked <= fin + 1));
