@@ -19,6 +19,8 @@ use super::{Error, ErrorKind, Source};
 
 /// Bytes that the longest magic number has.
 const MAGIC: usize = SNOOP.len();
+/// Bytes by which it is told what a file is that is not read.
+const LOOKED_AT: usize = 72;
 /// What is compressed in what is compressed is unpacked this often; more is an attempt to exhaust.
 const NESTING: usize = 2;
 
@@ -110,11 +112,12 @@ pub fn open_reader(
 
 /// What a file is that is not read, and what to do with it.
 fn not_a_capture(mut window: Window, origin: &Origin) -> Error {
-    window.fill(72);
+    window.fill(LOOKED_AT);
     if let Some(failure) = window.take_failure() {
         return origin.error(ErrorKind::io(window.offset(), &failure));
     }
-    let bytes = window.bytes();
+    // No more, so that it does not matter how much came at a time.
+    let bytes = window.bytes().get(..LOOKED_AT).unwrap_or(window.bytes());
     let unsupported = |what, advice| ErrorKind::Unsupported { what, advice };
     let kind = match bytes {
         [] => ErrorKind::Empty,

@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tdscope::analysis::{Analysis, Analyzer, Device, News, Settings, Watch};
+use tdscope::analysis::{Analysis, Analyzer, Device, Inspection, News, Settings, Watch};
 use tdscope::batch::{CaptureSummary, Triage};
 use tdscope::capture::{Chain, Source, open_reader};
 use tdscope::extract::{Pick, Selection, extract};
 use tdscope::facts::Time;
 use tdscope::report::events::Event;
-use tdscope::report::{Redactor, batch, events, html, json, markdown, text};
+use tdscope::report::{Redactor, batch, events, html, info, json, markdown, text};
 use tdscope::rules::Severity;
 use tdscope::stream::Limits;
 
@@ -26,12 +26,18 @@ pub(crate) struct Schemas {
     report: Value,
     event: Value,
     batch: Value,
+    info: Value,
 }
 
 impl Schemas {
     pub(crate) fn new() -> Self {
         let of = |text: String| serde_json::from_str(&text).unwrap();
-        Self { report: of(json::schema()), event: of(events::schema()), batch: of(batch::schema()) }
+        Self {
+            report: of(json::schema()),
+            event: of(events::schema()),
+            batch: of(batch::schema()),
+            info: of(info::schema()),
+        }
     }
 }
 
@@ -75,6 +81,9 @@ fn look(random: &mut Random, file: &[u8], schemas: &Schemas) {
     }
     if random.one_in(8) {
         triaged(&analysis, &schemas.batch);
+    }
+    if random.one_in(8) {
+        inspected(files[0], &schemas.info);
     }
     if random.one_in(4) {
         let mut redactor = random.one_in(2).then(Redactor::new);
@@ -189,6 +198,18 @@ fn triaged(analysis: &Analysis, schema: &Value) {
         html::triage(&triage, &html::Style::default(), Some(html::Order::Worst), &|_| None, out)
     };
     harmless("HTML", &written(page));
+}
+
+/// What is said of the file before anything is asked of it.
+fn inspected(file: &[u8], schema: &Value) {
+    let inspection =
+        Inspection::of(&mut chain(&[file]), Settings { threads: 1, ..Settings::default() }, &mut |_| {});
+    let files = [inspection];
+    let value = serde_json::from_str(&written(|out| info::json(&files, out))).expect("an inspection is JSON");
+    if let Err(why) = fits(&value, schema, schema, "$") {
+        panic!("the inspection keeps not to its schema: {why}");
+    }
+    harmless("text", &written(|out| info::text(&files, &text::Style::default(), out)));
 }
 
 /// The packets of a finding or a connection are a capture again.

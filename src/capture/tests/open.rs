@@ -36,6 +36,14 @@ fn what_is_no_capture_is_named() {
 }
 
 #[test]
+fn what_is_no_capture_is_told_by_its_first_bytes_however_many_came() {
+    let text = ErrorKind::UnknownFormat { found: "text".to_owned() };
+    assert_eq!(refused(&[&[b'v'; 72][..], &[0; 200]].concat()), text);
+    let binary = ErrorKind::UnknownFormat { found: "76 76 76 76 76 76 76 76".to_owned() };
+    assert_eq!(refused(&[&[b'v'; 71][..], &[0; 200]].concat()), binary);
+}
+
+#[test]
 fn a_trace_log_is_told_by_its_first_buffer() {
     let etl = |size: u32, end: u32, kind: u8| {
         let mut bytes = vec![0; 80];
