@@ -79,6 +79,7 @@ impl Browser {
             requests: 0,
             answered: None,
             instance_missing: false,
+            contradicted: None,
             icmp: None,
             broadcast: is_broadcast(datagram.ip.dst),
         });
@@ -103,9 +104,15 @@ impl Browser {
         // One port may ask for several instances: what names one of them is no answer to the others.
         let named = self.lookups_of(client, server).any(|(_, lookup)| names(&lookup.instance));
         for (_, lookup) in self.lookups_of(client, server) {
-            if lookup.answered.is_none() && !(named && missing(&lookup.instance)) {
+            let lacks = missing(&lookup.instance);
+            if named && lacks {
+                continue;
+            }
+            if lookup.answered.is_none() {
                 lookup.answered = Some(at);
-                lookup.instance_missing = missing(&lookup.instance);
+                lookup.instance_missing = lacks;
+            } else if lacks != lookup.instance_missing {
+                lookup.contradicted.get_or_insert(at);
             }
         }
         // A broadcast is answered by each server from its own address.

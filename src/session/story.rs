@@ -239,6 +239,7 @@ pub(super) fn transport(signal: &Signal<'_>) -> Option<Letters> {
         Signal::Data { .. }
         | Signal::Gap { .. }
         | Signal::OverlapConflict { .. }
+        | Signal::Stray
         | Signal::KeepAliveAnswered => return None,
     })
 }

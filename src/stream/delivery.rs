@@ -22,6 +22,11 @@ impl<H: Handler> Connection<H> {
         let Ok(end) = u64::try_from(start + i64::from(segment.payload_len)) else { return };
         let before = half.highest;
         let known_end = if interest == Interest::Payload { half.next } else { before };
+        // One byte may be the garbage of a probe (RFC 9293 3.8.4).
+        if let Some(offset) = half.tail.conflict(start, segment.payload).filter(|_| segment.payload_len > 1) {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset });
+        }
+        let (half, other) = self.pair(dir);
         if end <= known_end {
             if !window_probe {
                 self.repeated(dir, segment, start);
@@ -76,6 +81,8 @@ impl<H: Handler> Connection<H> {
         half.next += bytes.len() as u64;
         half.summary.bytes += bytes.len() as u64;
         if self.interest == Interest::Payload {
+            let (half, _) = self.pair(dir);
+            half.tail.push(offset, bytes);
             self.tell(dir, at, Signal::Data { offset, bytes });
             self.heed_interest();
         }
@@ -170,8 +177,13 @@ impl<H: Handler> Connection<H> {
             }
             return;
         }
+        let forged = half.forget_beyond(end);
         half.fin_at = Some(end);
         half.highest = half.highest.max(end + 1);
+        if forged {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset: end });
+        }
+        let (half, _) = self.pair(dir);
         if interest != Interest::Payload {
             half.next = half.next.max(end);
         }

@@ -1,6 +1,8 @@
 //! One direction of a connection: sequence numbers, order, what was acknowledged.
 
 use super::duplicate::Recent;
+use super::hops::Hops;
+use super::tail::Tail;
 use super::waiting::Waiting;
 use super::{HalfSummary, Limits};
 use crate::decode::{Segment, TcpFlags, TcpOption};
@@ -9,6 +11,10 @@ use crate::decode::{Segment, TcpFlags, TcpOption};
 /// not captured: captures put packets out of order by a few places.
 const HOLE_PACKETS: u64 = 16;
 const HOLE_TIME: i64 = 500_000_000;
+/// Nanoseconds by which captures put packets of one end out of order at most.
+const DISORDER: i64 = 1_000_000;
+/// The largest window that is not scaled (RFC 9293 3.1), in bytes.
+const LEAST_WINDOW: i64 = 1 << 16;
 
 /// One direction.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +58,12 @@ pub(super) struct Half {
     largest_pending: Option<(u64, u32)>,
     pub(super) summary: HalfSummary,
     pub(super) recent: Recent,
+    /// TTLs of its packets.
+    pub(super) hops: Hops,
+    /// What was told last.
+    pub(super) tail: Tail,
+    /// Sequence and acknowledgment number of its last packet, when that was far from everything expected.
+    stray: Option<(u32, u32)>,
 }
 
 /// Bytes below `acked` were acknowledged and had not been seen at `time`, the connection's packet `packets`.
@@ -69,8 +81,8 @@ impl Half {
             let first = segment.tcp.seq.wrapping_add(1);
             if self.base.is_some_and(|base| base != first) {
                 // What was seen so far belongs to an earlier connection on the same tuple.
-                let (summary, recent) = (self.summary, std::mem::take(&mut self.recent));
-                *self = Self { summary, recent, ..Self::default() };
+                let (summary, recent, hops) = (self.summary, std::mem::take(&mut self.recent), self.hops);
+                *self = Self { summary, recent, hops, ..Self::default() };
             }
             self.isn = Some(segment.tcp.seq);
             self.summary.syn_checksum_ok = segment.quality.checksum_ok;
@@ -168,6 +180,66 @@ impl Half {
             self.summary.largest_acknowledged = self.summary.largest_acknowledged.max(len);
             self.largest_pending = None;
         }
+    }
+
+    /// Bytes of its receive window, at least those of one that is not scaled: what is on its way may answer an earlier one.
+    pub(super) fn window_bytes(&self) -> i64 {
+        (i64::from(self.window) << self.scale.min(14)).max(LEAST_WINDOW)
+    }
+
+    /// Whether the numbers of a segment lie further than a window from all that was seen.
+    pub(super) fn is_far(&self, other: &Self, segment: &Segment<'_>) -> bool {
+        if self.isn.is_none() || other.isn.is_none() {
+            return false; // the scale of the windows is not known
+        }
+        let beyond = |half: &Self, window: i64, number: u32| {
+            let end = half.next.max(half.acked.unwrap_or_default());
+            half.offset(number).is_some_and(|offset| (offset - end.cast_signed()).abs() > window)
+        };
+        let acknowledges = segment.tcp.flags.has(TcpFlags::ACK);
+        beyond(self, other.window_bytes(), segment.tcp.seq)
+            || acknowledges && beyond(other, self.window_bytes(), segment.tcp.ack)
+    }
+
+    /// Whether a segment lies so far from all that was seen that its receiver cannot have taken it: it begins beyond the
+    /// window, or acknowledges what cannot have been sent (RFC 9293 3.4, RFC 5961 5.2). Where the capture has lost so much, the next packet
+    /// shows it: two that agree are believed.
+    pub(super) fn is_stray(&mut self, other: &Self, segment: &Segment<'_>) -> bool {
+        let (seq, ack) = (segment.tcp.seq, segment.tcp.ack);
+        let far = self.is_far(other, segment);
+        let near = |one: u32, other: u32| {
+            i64::from(one.wrapping_sub(other).cast_signed()).abs() <= LEAST_WINDOW
+        };
+        let agrees = self.stray.is_some_and(|(last_seq, last_ack)| near(last_seq, seq) && near(last_ack, ack));
+        self.stray = far.then_some((seq, ack));
+        far && !agrees
+    }
+
+    /// Whether it sent a segment of this number, as far as is known. The capture may lack the last ones.
+    pub(super) fn has_sent(&self, seq: u32) -> bool {
+        let last = self.highest.saturating_add(LEAST_WINDOW.cast_unsigned()).cast_signed();
+        let last = if self.highest == 0 { 0 } else { last };
+        self.isn.is_none() || self.offset(seq).is_none_or(|offset| (-1..=last).contains(&offset))
+    }
+
+    /// The offset of the first byte that was told of it and that its host knows nothing of, when this packet, which has no
+    /// payload, shows that. Packets are recorded out of order by less than [`DISORDER`].
+    pub(super) fn disowns(&self, other: &Self, segment: &Segment<'_>) -> Option<u64> {
+        let offset = u64::try_from(self.offset(segment.tcp.seq)?).ok()?;
+        let last = self.summary.last_data?;
+        let later = segment.at.time.saturating_sub(last.time) > DISORDER;
+        let newest = other.offset(segment.tcp.ack)? >= other.acked?.cast_signed();
+        // One below is a probe's number; where something was lost the host may begin again.
+        let below = offset.saturating_add(1) < self.highest && self.repeated.is_none();
+        (later && newest && below && self.fin_at.is_none() && self.isn.is_some()).then_some(offset)
+    }
+
+    /// Nothing that its host sends comes behind its FIN: what waits there is not the host's.
+    pub(super) fn forget_beyond(&mut self, fin: u64) -> bool {
+        let beyond = self.highest > fin;
+        self.waiting.forget_from(fin);
+        self.highest = self.highest.min(fin);
+        beyond
     }
 
     /// Notes what its FIN acknowledges.
@@ -295,6 +367,7 @@ impl Half {
     /// Lets go of everything that waits: payload is no more wanted.
     pub(super) fn forget(&mut self) {
         self.waiting = Waiting::default();
+        self.tail = Tail::default();
         self.next = self.next.max(self.fin_at.unwrap_or(self.highest));
     }
 
