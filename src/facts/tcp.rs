@@ -65,7 +65,10 @@ impl TcpFacts {
     /// that came from another machine.
     #[must_use]
     pub fn disputed(&self) -> Option<Moment> {
-        [self.overlap_conflict, self.client.foreign_data, self.server.foreign_data].into_iter().flatten().min()
+        [self.overlap_conflict, self.client.foreign_data, self.server.foreign_data]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Which side closed first, and the FIN that shows it: the other side's where its own is not in the capture. A FIN
@@ -180,11 +183,11 @@ pub struct ResetFact {
     pub answers_late_data: bool,
     /// Another RST came before it.
     pub repeated: bool,
-    /// The connection went on after it, with data that both sides took: the stack ignored it.
+    /// The connection went on after it, with data or FIN from both sides, or no stack takes its number: it was ignored.
     pub ignored: bool,
     /// Nanoseconds since the connection's last packet before it.
     pub after_silence: i64,
-    /// The end in whose name it comes sent new data after it: it knew nothing of the RST.
+    /// The end in whose name it comes sent something after it: it knew nothing of the RST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_went_on: Option<Moment>,
     /// How far its IPv4 identification lies from the last one of its host, whose own follow each other closely.

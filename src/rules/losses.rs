@@ -14,7 +14,9 @@ pub(crate) fn weigh_losses(case: &Case<'_>, confidence: Confidence) -> Confidenc
 pub(crate) fn tell_losses(case: &Case<'_>, mut verdict: Verdict) -> Verdict {
     verdict.confidence = weigh_losses(case, verdict.confidence);
     if case.dropped && !verdict.detail.is_empty() {
-        verdict.detail.push_str(" Packets were dropped at that time, before they could be read; some may be of this connection.");
+        verdict.detail.push_str(
+            " Packets were dropped at that time, before they could be read; some may be of this connection.",
+        );
     }
     tell_forged(case, verdict)
 }
@@ -35,14 +37,20 @@ fn tell_forged(case: &Case<'_>, mut verdict: Verdict) -> Verdict {
         return verdict;
     }
     if !verdict.detail.is_empty() {
-        verdict.detail.push_str(" Somebody else has sent packets in the name of one end: this may be their doing.");
+        verdict
+            .detail
+            .push_str(" Somebody else has sent packets in the name of one end: this may be their doing.");
     }
     let lines = [
-        (tcp.overlap_conflict, "", "contradicts what was said before at this place of the stream: one of the two is forged"),
+        (
+            tcp.overlap_conflict,
+            "",
+            "contradicts what was said before at this place of the stream: one of the two is forged",
+        ),
         (tcp.client.foreign_data, "client", "payload with a TTL unlike the client's other packets"),
         (tcp.server.foreign_data, "server", "payload with a TTL unlike the server's other packets"),
     ];
-    lines.into_iter().fold(verdict, |verdict, (at, who, text)| {
-        verdict.evidence(at.map(|at| Evidence::new(at, who, text)))
-    })
+    lines
+        .into_iter()
+        .fold(verdict, |verdict, (at, who, text)| verdict.evidence(at.map(|at| Evidence::new(at, who, text))))
 }

@@ -101,7 +101,8 @@ fn disown_alerts(tls: &mut TlsFacts, tds: &TdsFacts) {
     let client = [key, tls.client_ccs, tls.client_finished, tds.login.as_ref().map(|login| login.moment)];
     let certificate = tls.certificate.as_ref().map(|certificate| certificate.moment);
     let hello = tls.server.as_ref().map(|hello| hello.moment);
-    let server = [hello, certificate, tls.server_hello_done, tls.server_ccs, tls.server_finished, tds.logged_in_at];
+    let server =
+        [hello, certificate, tls.server_hello_done, tls.server_ccs, tls.server_finished, tds.logged_in_at];
     for alert in &mut tls.alerts {
         let said = if alert.from == Side::Client { &client[..] } else { &server };
         alert.sender_went_on = said.iter().flatten().copied().filter(|at| *at > alert.moment).min();
@@ -337,7 +338,7 @@ fn tcp_facts(over: &Over<'_>, signals: &Signals) -> TcpFacts {
         established: signals.established,
         client_fin: pick(&signals.fins, client),
         server_fin: pick(&signals.fins, client.other()),
-        resets: signals.resets.iter().map(|reset| reset_fact(over, reset)).collect(),
+        resets: signals.resets.iter().map(|reset| reset_fact(over, reset, &signals.fins)).collect(),
         icmp: signals.icmp.iter().map(|icmp| icmp_fact(client, icmp)).collect(),
         dropped: signals
             .dropped
@@ -417,8 +418,9 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
     }
 }
 
-fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
+fn reset_fact(over: &Over<'_>, reset: &Reset, fins: &[Option<Moment>; 2]) -> ResetFact {
     let shape = &reset.shape;
+    let closed_after = fins.iter().all(|fin| fin.is_some_and(|fin| fin > reset.at));
     ResetFact {
         from: side_of(over.client, reset.dir),
         moment: reset.at,
@@ -434,7 +436,7 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
         after_peer_fin: shape.after_peer_fin,
         answers_late_data: shape.answers_late_data,
         repeated: shape.repeated,
-        ignored: shape.out_of_window || reset.data_after == [true, true],
+        ignored: shape.out_of_window || reset.data_after == [true, true] || closed_after,
         after_silence: shape.silence,
         sender_went_on: reset.went_on,
         id_jump: id_jump(shape),

@@ -44,7 +44,7 @@ pub(super) struct Reset {
     pub(super) shape: ResetShape,
     /// Directions in which new data came after it.
     pub(super) data_after: [bool; 2],
-    /// Its own end sent new data after it, later than a capture puts packets out of order.
+    /// Its own end sent something after it, later than a capture puts packets out of order.
     pub(super) went_on: Option<Moment>,
 }
 
@@ -64,12 +64,18 @@ impl Signals {
     /// New data came: what it says of earlier RSTs.
     pub(super) fn data(&mut self, dir: Dir, at: Moment) {
         for reset in &mut self.resets {
-            if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
-                reset.went_on.get_or_insert(at);
-            }
             if at > reset.at {
                 let [a, b] = &mut reset.data_after;
                 *(if dir == Dir::A { a } else { b }) = true;
+            }
+        }
+    }
+
+    /// A host that has sent RST says no more.
+    fn went_on(&mut self, dir: Dir, at: Moment) {
+        for reset in &mut self.resets {
+            if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
+                reset.went_on.get_or_insert(at);
             }
         }
     }
@@ -129,6 +135,7 @@ impl Signals {
                 self.challenge_ack.get_or_insert(at);
             }
             Signal::Fin => pick(&mut self.fins),
+            Signal::WentOn => self.went_on(event.dir, at),
             Signal::Reset(shape) => self.reset(event.dir, at, shape),
             Signal::Dropped(reason) if self.dropped.len() < DROPS => {
                 self.dropped.push((event.dir, at, reason));

@@ -157,12 +157,19 @@ impl<H: Handler> Connection<H> {
         }
         let (half, _) = self.pair(dir);
         let duplicate = half.recent.is_duplicate(segment, keyed);
-        if !reset {
+        let stray = !duplicate && self.is_stray(dir, segment);
+        let (half, _) = self.pair(dir);
+        if !reset && !stray {
             half.hops.note(segment.ip.ttl, segment.at, segment.payload_len > 0);
         }
         if duplicate {
             half.summary.duplicates += 1;
             self.duplicates += 1;
+            self.drop_of(dir, segment);
+            return;
+        }
+        if stray {
+            self.tell(dir, segment.at, Signal::Stray);
             self.drop_of(dir, segment);
             return;
         }
@@ -182,17 +189,14 @@ impl<H: Handler> Connection<H> {
             self.last = segment.at;
         }
 
-        if self.answers_no_syn(dir, segment) {
-            self.tell(dir, segment.at, Signal::Stray);
-            return;
+        if !reset && !flags.has(TcpFlags::SYN) && self.half(dir).reset_sent {
+            self.tell(dir, segment.at, Signal::WentOn);
         }
         if flags.has(TcpFlags::SYN) {
             self.syn(dir, segment);
         }
         if reset {
             self.reset(dir, segment, silence);
-        } else if self.is_stray(dir, segment) {
-            self.tell(dir, segment.at, Signal::Stray);
         } else if !self.is_stale(dir, segment) {
             self.transfer(dir, segment, limits);
         } else if segment.payload_len == 0 && !flags.has(TcpFlags::FIN) {
@@ -233,8 +237,11 @@ impl<H: Handler> Connection<H> {
     /// Whether its receiver cannot have taken the segment.
     fn is_stray(&mut self, dir: Dir, segment: &Segment<'_>) -> bool {
         let flags = segment.tcp.flags;
+        if flags.has(TcpFlags::SYN) || flags.has(TcpFlags::RST) {
+            return self.answers_no_syn(dir, segment);
+        }
         let (half, other) = self.pair(dir);
-        flags.has(TcpFlags::ACK) && !flags.has(TcpFlags::SYN) && half.is_stray(other, segment)
+        flags.has(TcpFlags::ACK) && half.is_stray(other, segment)
     }
 
     /// Whether a SYN-ACK answers another SYN than the one that was sent: it acknowledges neither that nor data that came with

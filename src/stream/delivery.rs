@@ -20,6 +20,16 @@ impl<H: Handler> Connection<H> {
         let start = half.start_of(segment);
         // Data from before the capture's first byte.
         let Ok(end) = u64::try_from(start + i64::from(segment.payload_len)) else { return };
+        if let Some(fin) = half.fin_at.filter(|fin| start >= fin.cast_signed()) {
+            // Nothing comes behind a FIN; in its very place one of the two is forged.
+            let instead = start == fin.cast_signed();
+            let signal = if instead { Signal::OverlapConflict { offset: fin } } else { Signal::Stray };
+            self.tell(dir, segment.at, signal);
+            if !instead {
+                return;
+            }
+        }
+        let (half, _) = self.pair(dir);
         let before = half.highest;
         let known_end = if interest == Interest::Payload { half.next } else { before };
         // One byte may be the garbage of a probe (RFC 9293 3.8.4).

@@ -117,6 +117,8 @@ pub enum Signal<'a> {
     Fin,
     /// A RST.
     Reset(ResetShape),
+    /// A packet, not a RST, of a side in whose name a RST came before.
+    WentOn,
     /// The host that was traced dropped a packet of the sender.
     Dropped(DropReason),
     /// An ICMP error that quotes a packet of this connection.

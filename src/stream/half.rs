@@ -125,7 +125,11 @@ impl Half {
     /// Offset 0 has this sequence number.
     pub(super) fn begin(&mut self, seq: u32) {
         self.base = Some(seq);
-        if let Some(ack) = self.early_ack.take() {
+        // Of what its SYN begins nobody can have acknowledged more than the first window.
+        let fits = |ack: &u32| {
+            self.isn.is_none() || i64::from(ack.wrapping_sub(seq).cast_signed()).abs() <= LEAST_WINDOW
+        };
+        if let Some(ack) = self.early_ack.take().filter(fits) {
             self.acknowledge(ack);
         }
     }
@@ -189,7 +193,7 @@ impl Half {
 
     /// Whether the numbers of a segment lie further than a window from all that was seen.
     pub(super) fn is_far(&self, other: &Self, segment: &Segment<'_>) -> bool {
-        if self.isn.is_none() || other.isn.is_none() {
+        if self.isn.is_none() || (other.isn.is_none() && other.summary.packets > 0) {
             return false; // the scale of the windows is not known
         }
         let beyond = |half: &Self, window: i64, number: u32| {
@@ -207,10 +211,10 @@ impl Half {
     pub(super) fn is_stray(&mut self, other: &Self, segment: &Segment<'_>) -> bool {
         let (seq, ack) = (segment.tcp.seq, segment.tcp.ack);
         let far = self.is_far(other, segment);
-        let near = |one: u32, other: u32| {
-            i64::from(one.wrapping_sub(other).cast_signed()).abs() <= LEAST_WINDOW
-        };
-        let agrees = self.stray.is_some_and(|(last_seq, last_ack)| near(last_seq, seq) && near(last_ack, ack));
+        let near =
+            |one: u32, other: u32| i64::from(one.wrapping_sub(other).cast_signed()).abs() <= LEAST_WINDOW;
+        let agrees =
+            self.stray.is_some_and(|(last_seq, last_ack)| near(last_seq, seq) && near(last_ack, ack));
         self.stray = far.then_some((seq, ack));
         far && !agrees
     }
@@ -234,12 +238,28 @@ impl Half {
         (later && newest && below && self.fin_at.is_none() && self.isn.is_some()).then_some(offset)
     }
 
-    /// Nothing that its host sends comes behind its FIN: what waits there is not the host's.
-    pub(super) fn forget_beyond(&mut self, fin: u64) -> bool {
-        let beyond = self.highest > fin;
-        self.waiting.forget_from(fin);
-        self.highest = self.highest.min(fin);
-        beyond
+    /// Its host sends nothing behind its FIN, or its RST: what waits there is not the host's, or was never taken. Whether something
+    /// was told that lies there.
+    pub(super) fn forget_beyond(&mut self, end: u64) -> bool {
+        self.waiting.forget_from(end);
+        self.highest = self.highest.min(end.max(self.next));
+        self.next > end
+    }
+
+    /// The other side's RST acknowledges no more than was told: what waits behind a hole it never took.
+    pub(super) fn forget_untaken(&mut self, reset: &Segment<'_>) {
+        let acknowledges = reset.tcp.flags.has(TcpFlags::ACK) && self.isn.is_some();
+        if acknowledges && self.offset(reset.tcp.ack) == i64::try_from(self.next).ok() {
+            self.forget_beyond(self.next);
+        }
+    }
+
+    /// Where its stream ends by the number of this RST, when that is one that its host would send: of what is due, or of what was
+    /// acknowledged last.
+    pub(super) fn end_by(&self, reset: &Segment<'_>) -> Option<u64> {
+        let end = u64::try_from(self.offset(reset.tcp.seq)?).ok()?;
+        let open = self.isn.is_some() && self.fin_at.is_none() && !self.reset_sent;
+        (open && (end == self.next || Some(end) == self.acked)).then_some(end)
     }
 
     /// Notes what its FIN acknowledges.

@@ -13,6 +13,13 @@ impl<H: Handler> Connection<H> {
             self.tell(dir, segment.at, Signal::Reset(ResetShape { out_of_window: true, ..shape }));
             return;
         }
+        let (half, other) = self.pair(dir);
+        other.forget_untaken(segment);
+        if let Some(offset) = half.end_by(segment)
+            && half.forget_beyond(offset)
+        {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset });
+        }
         // What the two sides had still in the buffers was said before.
         self.flush_side(dir, segment.at);
         self.pair(dir).0.reset_sent = true;

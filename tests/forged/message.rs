@@ -1,6 +1,8 @@
 //! What an attacker says.
 
-use crate::wire::{ALERT, ENCRYPT_NOT_SUP, HANDSHAKE, login_ack, old_error, prelogin_answer, record, wrapped};
+use crate::wire::{
+    ALERT, ENCRYPT_NOT_SUP, HANDSHAKE, login_ack, old_error, prelogin_answer, record, wrapped,
+};
 
 /// A fatal alert in a PRELOGIN packet.
 pub(crate) fn alert(description: u8) -> Vec<u8> {

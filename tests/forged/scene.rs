@@ -6,6 +6,8 @@ use crate::talk::{Flags, From, Talk};
 /// Where the TCP header of an IPv4 packet without options stands in an Ethernet frame, and the TTL.
 const TCP: usize = 34;
 const TTL: usize = 22;
+/// The control bit of a RST.
+const RST: u8 = 4;
 /// What another machine's packets arrive with.
 const FOREIGN_TTL: u8 = 243;
 
@@ -72,9 +74,22 @@ impl Scene {
         (0..self.frames.len()).filter(|index| self.said(*index).is_some()).collect()
     }
 
-    /// Whether this end says something at this place or later.
-    pub(crate) fn speaks_after(&self, from: From, place: usize) -> bool {
-        (place..self.frames.len()).any(|index| self.said(index).is_some_and(|said| said.from == from))
+    /// Whether nothing genuine contradicts what is forged after this place: it looks like the host's own, which sends nothing after
+    /// it, or RSTs, as one does that has sent a RST.
+    pub(crate) fn is_perfect(&self, place: usize, forgery: &Forgery) -> bool {
+        let resets = matches!(forgery.flags, Flags::Rst | Flags::RstAck);
+        let contradicts = |said: &Said| said.from == forgery.from && !(resets && said.flags & RST != 0);
+        let after = place + 1..self.frames.len();
+        let contradicted = after.filter_map(|index| self.said(index)).any(|said| contradicts(&said));
+        forgery.same_ttl && forgery.number != Number::Far && !contradicted
+    }
+
+    /// Whether it comes before everything that the client says: what begins with a stranger's words is not known for a SQL Server's
+    /// connection.
+    pub(crate) fn is_first_word(&self, place: usize, forgery: &Forgery) -> bool {
+        let spoke = |said: Said| said.from == From::Client && said.payload > 0;
+        let due = forgery.number == Number::Due && !forgery.payload.is_empty();
+        due && forgery.from == From::Client && !(0..=place).filter_map(|index| self.said(index)).any(spoke)
     }
 
     /// The frames with this one after the `place`; `None` when its number is not known there.
@@ -95,8 +110,7 @@ impl Scene {
         talk.segment(forgery.from, forgery.flags, seq, ack, &forgery.payload);
         let mut forged = talk.frames.remove(0);
         // The checksum is that machine's affair.
-        forged.bytes[TTL] =
-            if forgery.same_ttl { of(forgery.from).next_back()?.ttl } else { FOREIGN_TTL };
+        forged.bytes[TTL] = if forgery.same_ttl { of(forgery.from).next_back()?.ttl } else { FOREIGN_TTL };
         let mut frames = self.frames.clone();
         frames.insert(place + 1, forged);
         Some(frames)
