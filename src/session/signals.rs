@@ -50,6 +50,8 @@ pub(super) struct Reset {
 
 /// Nanoseconds by which captures put packets of one end out of order at most.
 const DISORDER: i64 = 1_000_000;
+/// The same for an acknowledgment alone, which waits in other queues than data: some milliseconds were seen.
+const BARE_DISORDER: i64 = 20_000_000;
 
 /// An ICMP error as it was seen.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +74,10 @@ impl Signals {
     }
 
     /// A host that has sent RST says no more.
-    fn went_on(&mut self, dir: Dir, at: Moment) {
+    fn went_on(&mut self, dir: Dir, bare: bool, at: Moment) {
+        let disorder = if bare { BARE_DISORDER } else { DISORDER };
         for reset in &mut self.resets {
-            if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
+            if reset.dir == dir && at.time.since(reset.at.time) > disorder {
                 reset.went_on.get_or_insert(at);
             }
         }
@@ -135,7 +138,7 @@ impl Signals {
                 self.challenge_ack.get_or_insert(at);
             }
             Signal::Fin => pick(&mut self.fins),
-            Signal::WentOn => self.went_on(event.dir, at),
+            Signal::WentOn { bare } => self.went_on(event.dir, bare, at),
             Signal::Reset(shape) => self.reset(event.dir, at, shape),
             Signal::Dropped(reason) if self.dropped.len() < DROPS => {
                 self.dropped.push((event.dir, at, reason));

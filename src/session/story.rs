@@ -240,7 +240,7 @@ pub(super) fn transport(signal: &Signal<'_>) -> Option<Letters> {
         | Signal::Gap { .. }
         | Signal::OverlapConflict { .. }
         | Signal::Stray
-        | Signal::WentOn
+        | Signal::WentOn { .. }
         | Signal::KeepAliveAnswered => return None,
     })
 }

@@ -190,7 +190,8 @@ impl<H: Handler> Connection<H> {
         }
 
         if !reset && !flags.has(TcpFlags::SYN) && self.half(dir).reset_sent {
-            self.tell(dir, segment.at, Signal::WentOn);
+            let bare = segment.payload_len == 0 && !flags.has(TcpFlags::FIN);
+            self.tell(dir, segment.at, Signal::WentOn { bare });
         }
         if flags.has(TcpFlags::SYN) {
             self.syn(dir, segment);

@@ -118,7 +118,10 @@ pub enum Signal<'a> {
     /// A RST.
     Reset(ResetShape),
     /// A packet, not a RST, of a side in whose name a RST came before.
-    WentOn,
+    WentOn {
+        /// It has neither payload nor FIN.
+        bare: bool,
+    },
     /// The host that was traced dropped a packet of the sender.
     Dropped(DropReason),
     /// An ICMP error that quotes a packet of this connection.

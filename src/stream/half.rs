@@ -11,8 +11,6 @@ use crate::decode::{Segment, TcpFlags, TcpOption};
 /// not captured: captures put packets out of order by a few places.
 const HOLE_PACKETS: u64 = 16;
 const HOLE_TIME: i64 = 500_000_000;
-/// Nanoseconds by which captures put packets of one end out of order at most.
-const DISORDER: i64 = 1_000_000;
 /// The largest window that is not scaled (RFC 9293 3.1), in bytes.
 const LEAST_WINDOW: i64 = 1 << 16;
 
@@ -58,6 +56,8 @@ pub(super) struct Half {
     largest_pending: Option<(u64, u32)>,
     pub(super) summary: HalfSummary,
     pub(super) recent: Recent,
+    /// What its last packet with payload acknowledges.
+    last_data_ack: Option<u32>,
     /// TTLs of its packets.
     pub(super) hops: Hops,
     /// What was told last.
@@ -160,6 +160,7 @@ impl Half {
 
     /// Remembers the segment as the last one with payload.
     pub(super) fn note_last(&mut self, segment: &Segment<'_>) {
+        self.last_data_ack = segment.tcp.flags.has(TcpFlags::ACK).then_some(segment.tcp.ack);
         self.summary.last_data = Some(segment.at);
         self.summary.last_data_len = segment.payload_len;
         self.summary.last_data_head = segment.payload.first_chunk().copied().unwrap_or_default();
@@ -227,15 +228,14 @@ impl Half {
     }
 
     /// The offset of the first byte that was told of it and that its host knows nothing of, when this packet, which has no
-    /// payload, shows that. Packets are recorded out of order by less than [`DISORDER`].
+    /// payload, shows that: it acknowledges more than the one with those bytes, so that the host sent it later, in whatever order the
+    /// two were recorded.
     pub(super) fn disowns(&self, other: &Self, segment: &Segment<'_>) -> Option<u64> {
         let offset = u64::try_from(self.offset(segment.tcp.seq)?).ok()?;
-        let last = self.summary.last_data?;
-        let later = segment.at.time.saturating_sub(last.time) > DISORDER;
-        let newest = other.offset(segment.tcp.ack)? >= other.acked?.cast_signed();
+        let later = other.offset(segment.tcp.ack)? > other.offset(self.last_data_ack?)?;
         // One below is a probe's number; where something was lost the host may begin again.
         let below = offset.saturating_add(1) < self.highest && self.repeated.is_none();
-        (later && newest && below && self.fin_at.is_none() && self.isn.is_some()).then_some(offset)
+        (later && below && self.fin_at.is_none() && self.isn.is_some()).then_some(offset)
     }
 
     /// Its host sends nothing behind its FIN, or its RST: what waits there is not the host's, or was never taken. Whether something

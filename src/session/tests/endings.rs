@@ -80,7 +80,7 @@ fn an_end_that_goes_on_after_its_rst_did_not_send_it() {
     let mut talk = hello_sent();
     talk.reset(SERVER);
     talk.wait(1);
-    talk.tell(SERVER, Signal::WentOn);
+    talk.tell(SERVER, Signal::WentOn { bare: false });
     let facts = talk.facts();
     assert!(facts.tcp.resets[0].is_foreign() && !facts.tcp.resets[0].ignored);
     assert_eq!(facts.ended.how, EndedHow::Reset);

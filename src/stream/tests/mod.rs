@@ -110,7 +110,7 @@ impl Handler for Recorder {
             }
             Signal::Retransmit { offset: None, len, times } => format!("again {len} x{times}"),
             Signal::OverlapConflict { offset } => format!("conflict {offset}"),
-            Signal::WentOn => "went on".to_owned(),
+            Signal::WentOn { .. } => "went on".to_owned(),
             Signal::Stray => "stray".to_owned(),
             Signal::KeepAlive { times } => format!("keep-alive {times}"),
             Signal::KeepAliveAnswered => "answered".to_owned(),
