@@ -68,7 +68,7 @@ fn wrong(genuine: &Analysis, forged: &Analysis) -> Vec<String> {
     }
     let told = forged.connections.iter().any(|judged| {
         let tcp = &judged.facts.tcp;
-        tcp.disputed().is_some() || tcp.resets.iter().any(|reset| reset.is_foreign())
+        tcp.disputed().is_some() || tcp.resets.iter().any(tdscope::facts::ResetFact::is_foreign)
     });
     for (slug, _) in &before {
         if !told && !after.iter().any(|(said, _)| said == slug) {
