@@ -1,7 +1,7 @@
 //! SQL Browser lookups (UDP 1434, MC-SQLR).
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::decode::{At, Icmp, Udp};
 use crate::facts::{self, BrowserFacts, Endpoint, Moment, Time};
@@ -14,6 +14,8 @@ const PORT: u16 = 1434;
 const UDP: u8 = 17;
 /// Lookups and announced ports kept.
 const KEPT: usize = 4096;
+/// Lookups kept of one port of a client, each of which every answer to it is held against. Drivers open one for a lookup.
+const KEPT_OF_A_PORT: usize = 64;
 
 /// Lookups and what they announced.
 #[derive(Debug, Clone, Default)]
@@ -46,9 +48,8 @@ impl Browser {
         }
         let client = Endpoint { ip: icmp.src, port: icmp.src_port };
         let server = Endpoint { ip: icmp.dst, port: PORT };
-        for (_, lookup) in self.lookups_of(client, server) {
-            step(1);
-            if lookup.answered.is_none() {
+        for lookup in self.lookups_of(client) {
+            if lookup.server == server && lookup.answered.is_none() {
                 lookup.icmp.get_or_insert(moment(icmp.at));
             }
         }
@@ -70,7 +71,8 @@ impl Browser {
         let client = Endpoint { ip: datagram.ip.src, port: datagram.src_port };
         let server = Endpoint { ip: datagram.ip.dst, port: PORT };
         let key = (client, server, instance.clone());
-        if self.lookups.len() >= KEPT && !self.lookups.contains_key(&key) {
+        let full = self.lookups.len() >= KEPT || self.lookups_of(client).count() >= KEPT_OF_A_PORT;
+        if full && !self.lookups.contains_key(&key) {
             return;
         }
         let lookup = self.lookups.entry(key).or_insert_with(|| BrowserFacts {
@@ -81,6 +83,7 @@ impl Browser {
             requests: 0,
             answered: None,
             instance_missing: false,
+            contradicted: None,
             icmp: None,
             broadcast: is_broadcast(datagram.ip.dst),
         });
@@ -100,33 +103,40 @@ impl Browser {
                 self.announced.entry(listener).or_insert_with(|| (at, instance.name.clone()));
             }
         }
-        let names =
-            |wanted: &str| answer.instances.iter().any(|instance| instance.name.eq_ignore_ascii_case(wanted));
-        let missing = |wanted: &str| !wanted.is_empty() && !answer.instances.is_empty() && !names(wanted);
+        let names: BTreeSet<String> =
+            answer.instances.iter().map(|instance| instance.name.to_ascii_lowercase()).collect();
+        let is_named = |wanted: &str| names.contains(&wanted.to_ascii_lowercase());
         // One port may ask for several instances: what names one of them is no answer to the others.
-        let named = self.lookups_of(client, server).any(|(_, lookup)| names(&lookup.instance));
-        for (_, lookup) in self.lookups_of(client, server) {
-            step(1);
-            if lookup.answered.is_none() && !(named && missing(&lookup.instance)) {
-                lookup.answered = Some(at);
-                lookup.instance_missing = missing(&lookup.instance);
+        let asked = |lookup: &BrowserFacts| lookup.server == server;
+        let named = self.lookups_of(client).any(|lookup| asked(lookup) && is_named(&lookup.instance));
+        for lookup in self.lookups_of(client) {
+            if asked(lookup) {
+                let wanted = &lookup.instance;
+                let lacks = !wanted.is_empty() && !names.is_empty() && !is_named(wanted);
+                if named && lacks {
+                    continue;
+                }
+                if lookup.answered.is_none() {
+                    lookup.answered = Some(at);
+                    lookup.instance_missing = lacks;
+                } else if lacks != lookup.instance_missing {
+                    lookup.contradicted.get_or_insert(at);
+                }
+            } else if lookup.broadcast {
+                // Each server answers from its own address.
+                lookup.answered.get_or_insert(at);
             }
-        }
-        // A broadcast is answered by each server from its own address.
-        for lookup in self.lookups.values_mut().filter(|lookup| lookup.broadcast && lookup.client == client) {
-            step(1);
-            lookup.answered.get_or_insert(at);
         }
     }
 
-    fn lookups_of(
-        &mut self,
-        client: Endpoint,
-        server: Endpoint,
-    ) -> impl Iterator<Item = (&(Endpoint, Endpoint, String), &mut BrowserFacts)> {
-        self.lookups
-            .range_mut((client, server, String::new())..)
-            .take_while(move |((c, s, _), _)| *c == client && *s == server)
+    /// The lookups from a port of a client.
+    fn lookups_of(&mut self, client: Endpoint) -> impl Iterator<Item = &mut BrowserFacts> {
+        let first = Endpoint { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0 };
+        let lookups = self.lookups.range_mut((client, first, String::new())..);
+        lookups.take_while(move |((asking, ..), _)| *asking == client).map(|(_, lookup)| {
+            step(1);
+            lookup
+        })
     }
 }
 

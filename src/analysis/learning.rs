@@ -7,7 +7,7 @@ use crate::facts::{
     HostTtl, LoginCounts, LoginProof, Moment, Phase, Refuses, Seen, ServerFacts, Side, TakenAt,
 };
 use crate::steps::step;
-use crate::tls::{AlertLevel, CipherSuite, KeyExchange, ProtocolVersion};
+use crate::tls::{CipherSuite, KeyExchange, ProtocolVersion};
 
 /// Failed DHE handshakes kept for a pair.
 const FAILURES: usize = 32;
@@ -66,8 +66,11 @@ fn learn_ttl(server: &mut ServerFacts, half: &HalfFacts, syn_ack: Moment) {
     known.first = known.first.min(syn_ack);
 }
 
-/// Takes in what a connection that spoke TDS shows.
+/// Takes in what a connection that spoke TDS shows, if it is the server's own word.
 pub(super) fn learn_dialogue(server: &mut ServerFacts, connection: &ConnectionFacts) {
+    if !is_own_word(connection) {
+        return;
+    }
     let tds = &connection.tds;
     let tls = &connection.tls;
     if let Some(response) = &tds.response {
@@ -120,6 +123,13 @@ pub(super) fn learn_dialogue(server: &mut ServerFacts, connection: &ConnectionFa
     learn_key_exchange(server, connection);
 }
 
+/// Whether what was said in the server's name was said by it, as far as the capture shows: nothing of it is disputed, and if it
+/// was called, it has answered the call.
+fn is_own_word(connection: &ConnectionFacts) -> bool {
+    let tcp = &connection.tcp;
+    tcp.disputed().is_none() && (tcp.syn.is_none() || tcp.syn_ack.is_some())
+}
+
 /// Whether its ServerHello has the extended master secret, where it counts: TLS 1.3 has no use for it.
 fn learn_master_secret(server: &mut ServerFacts, connection: &ConnectionFacts) {
     let (Some(client), Some(hello)) = (&connection.tls.client, &connection.tls.server) else { return };
@@ -144,7 +154,7 @@ fn learn_refusal(server: &mut ServerFacts, connection: &ConnectionFacts) {
     if !connection.tcp.server.is_unheard(Some(hello.moment)) {
         again(&mut server.refuses.hellos, hello.moment);
     }
-    let fatal = |alert: &&AlertFact| alert.from == Side::Server && alert.level == Some(AlertLevel::FATAL);
+    let fatal = |alert: &&AlertFact| alert.from == Side::Server && alert.is_fatal();
     let Some(alert) = connection.tls.alerts.iter().find(fatal) else { return };
     match alert.description.map(|description| description.0) {
         Some(PROTOCOL_VERSION) if !hello.truncated || hello.offer.versions_listed => {

@@ -1,7 +1,6 @@
 //! When packets were dropped before they were seen: known of a wire that is watched.
 
 use crate::facts::{ConnectionFacts, EndedHow, Time};
-use crate::steps::step;
 
 /// Stretches that are remembered; of more the oldest are joined.
 const STRETCHES: usize = 256;
@@ -64,7 +63,6 @@ mod tests {
     fn losses(stretches: &[(i64, i64)]) -> Losses {
         let mut losses = Losses::default();
         for (from, until) in stretches {
-            step(1);
             losses.note(Time(from * 1_000_000_000), Time(until * 1_000_000_000));
         }
         losses

@@ -73,7 +73,6 @@ mod tests {
         let mut facts = Connection::accepted().facts;
         let mut successes = Successes::default();
         for seconds in seconds {
-            step(1);
             facts.first.time = Time(*seconds);
             successes.note(&facts);
         }

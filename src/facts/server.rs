@@ -318,6 +318,8 @@ pub struct BrowserFacts {
     pub answered: Option<Moment>,
     /// The answer did not have the instance asked for.
     pub instance_missing: bool,
+    /// Another answer says otherwise about the instance: one of the two is forged, or of another Browser.
+    pub contradicted: Option<Moment>,
     /// An ICMP error answered.
     pub icmp: Option<Moment>,
     /// Sent to a broadcast or multicast address: an answer from elsewhere counts.

@@ -52,7 +52,7 @@ pub struct TcpFacts {
     /// The tunnel that the first of its packets to come through one came through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<TunnelFact>,
-    /// Bytes came twice with other content; the first were kept.
+    /// Bytes came twice with other content (the first were kept), or their sender knows nothing of them: some are forged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap_conflict: Option<Moment>,
     /// The first gap: bytes the capture does not have.
@@ -61,6 +61,16 @@ pub struct TcpFacts {
 }
 
 impl TcpFacts {
+    /// Where it shows that not all that was said in the name of one end was said by it: bytes that came twice and differ, or
+    /// that came from another machine.
+    #[must_use]
+    pub fn disputed(&self) -> Option<Moment> {
+        [self.overlap_conflict, self.client.foreign_data, self.server.foreign_data]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
     /// Which side closed first, and the FIN that shows it: the other side's where its own is not in the capture. A FIN
     /// that acknowledges the other came second, in whatever order the two were recorded.
     #[must_use]
@@ -113,7 +123,10 @@ pub struct HalfFacts {
     pub zero_windows: u64,
     /// Its FIN acknowledges that of the other side, which may not be in the capture.
     pub answers_fin: bool,
-    /// Smallest TTL or hop limit of its packets (RST excluded).
+    /// The first payload that came with a TTL so different from most of its packets' that another machine sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign_data: Option<Moment>,
+    /// Smallest TTL or hop limit of its packets (RST excluded, and what another machine sent).
     pub ttl_min: Option<u8>,
     /// Largest TTL or hop limit.
     pub ttl_max: Option<u8>,
@@ -172,11 +185,11 @@ pub struct ResetFact {
     pub answers_late_data: bool,
     /// Another RST came before it.
     pub repeated: bool,
-    /// The connection went on after it, with data that both sides took: the stack ignored it.
+    /// The connection went on after it, with data or FIN from both sides, or no stack takes its number: it was ignored.
     pub ignored: bool,
     /// Nanoseconds since the connection's last packet before it.
     pub after_silence: i64,
-    /// The end in whose name it comes sent new data after it: it knew nothing of the RST.
+    /// The end in whose name it comes sent something after it: it knew nothing of the RST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_went_on: Option<Moment>,
     /// How far its IPv4 identification lies from the last one of its host, whose own follow each other closely.

@@ -229,4 +229,15 @@ pub struct AlertFact {
     pub level: Option<AlertLevel>,
     /// What it says; `None` when encrypted.
     pub description: Option<AlertDescription>,
+    /// The end in whose name it comes went on after it, as nobody does who has sent a fatal one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_went_on: Option<Moment>,
+}
+
+impl AlertFact {
+    /// Whether it ended the connection: a fatal one in clear, after which its sender said no more.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.level == Some(AlertLevel::FATAL) && self.sender_went_on.is_none()
+    }
 }

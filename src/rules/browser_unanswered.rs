@@ -27,6 +27,9 @@ fn check(case: &CaptureCase<'_>) -> Vec<Note> {
             continue;
         }
         let (confidence, what) = match (lookup.icmp, lookup.instance_missing) {
+            (_, true) if lookup.contradicted.is_some() => {
+                (Confidence::Likely, "one answer does not know that instance, another does")
+            }
             (_, true) => (Confidence::Certain, "the SQL Browser answers, but does not know that instance"),
             (Some(_), _) => (Confidence::Certain, "ICMP says that nobody can be reached on UDP 1434"),
             (None, _) => (
@@ -42,6 +45,7 @@ fn check(case: &CaptureCase<'_>) -> Vec<Note> {
         .application("\"SQL Network Interfaces, error: 26 - Error Locating Server/Instance Specified\"")
         .evidence(Evidence::new(lookup.asked, "client", format!("SQL Browser request for {}{}", lookup.instance, phrase::times(lookup.requests))))
         .evidence(answered.map(|at| Evidence::new(at, "server", if lookup.instance_missing { "answer without it" } else { "ICMP error" })))
+        .evidence(lookup.contradicted.map(|at| Evidence::new(at, "server", "another answer, which has it")))
         .step("Start the SQL Server Browser service on the server, and allow UDP 1434 in the firewalls between.")
         .step("Or do without it: give the instance a fixed port and connect to tcp:SERVER,PORT.")
         .step(Step::new(format!("Check the instance name; on {}:", lookup.server.ip)).command("Get-Service 'MSSQL$*'"));

@@ -243,8 +243,7 @@ pub(super) fn alert_words(alert: &AlertFact) -> String {
 
 /// The first fatal alert of one side.
 pub(super) fn fatal_alert(connection: &ConnectionFacts, from: Side) -> Option<&AlertFact> {
-    let fatal = crate::tls::AlertLevel::FATAL;
-    connection.tls.alerts.iter().find(|alert| alert.from == from && alert.level == Some(fatal))
+    connection.tls.alerts.iter().find(|alert| alert.from == from && alert.is_fatal())
 }
 
 /// `10.1.0.10:1433, SQL Server 2017 (14.0.3456)`.

@@ -10,10 +10,13 @@ use crate::facts::{
     TunnelFact, Turn, WokeFact,
 };
 use crate::stream::{HalfSummary, IcmpReason, Previous, ResetShape, Tunnelled, Woke};
-use crate::tls::{AlertLevel, ProtocolVersion};
+use crate::tls::ProtocolVersion;
 
 /// Silence, in nanoseconds, after which an answer that is owed counts as missing (DESIGN: 4 s).
 pub(super) const SILENCE: i64 = 4_000_000_000;
+
+/// Length in bytes of the record of an alert that is not encrypted (RFC 8446 5.1, 6).
+const CLEAR_ALERT: u32 = 7;
 
 /// A connection that is over, as the stream table hands it out.
 pub(super) struct Over<'a> {
@@ -38,6 +41,8 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     let requests = Requests { unanswered: dialogue.unanswered_request, settled: dialogue.settled() };
     let Dialogue { facts: mut tds, tls, .. } = dialogue;
     tds.recognized = over.recognized;
+    let mut tls = tls;
+    disown_alerts(&mut tls, &tds);
     let close_notifies = close_notifies(over);
     let ended = ended(&tcp, &tls, close_notifies);
     let left = client_left(&ended);
@@ -89,6 +94,22 @@ pub(super) fn conclude(over: &Over<'_>, signals: &Signals, dialogue: Dialogue) -
     })
 }
 
+/// Whoever sends a fatal alert says no more (RFC 5246 7.2.2, RFC 8446 6.2): one whose sender went on with the handshake was
+/// sent by somebody else, or to nobody.
+fn disown_alerts(tls: &mut TlsFacts, tds: &TdsFacts) {
+    let key = tls.client_key.as_ref().map(|key| key.moment);
+    let client = [key, tls.client_ccs, tls.client_finished, tds.login.as_ref().map(|login| login.moment)];
+    let certificate = tls.certificate.as_ref().map(|certificate| certificate.moment);
+    let hello = tls.server.as_ref().map(|hello| hello.moment);
+    let server =
+        [hello, certificate, tls.server_hello_done, tls.server_ccs, tls.server_finished, tds.logged_in_at];
+    for alert in &mut tls.alerts {
+        let said = if alert.from == Side::Client { &client[..] } else { &server };
+        let later = said.iter().flatten().copied().filter(|at| alert.moment.is_before(*at));
+        alert.sender_went_on = later.min_by_key(|at| at.at);
+    }
+}
+
 /// Whether packets of this side are in the capture at all. What a side that is not recorded owes is not known;
 /// an unanswered SYN is told apart by what the server's other connections show.
 fn heard(tcp: &TcpFacts, side: Side) -> bool {
@@ -116,7 +137,8 @@ fn close_notifies(over: &Over<'_>) -> [Option<Moment>; 2] {
     [over.client, over.client.other()].map(|dir| {
         let summary = half(over.halves, dir);
         let alert = match summary.last_data_head {
-            [21, 3, ..] => true,
+            // In clear it has two bytes: whoever sends that does not know the keys.
+            [21, 3, ..] => summary.last_data_len > CLEAR_ALERT,
             // TLS 1.3: application data of alert (2), content type (1) and tag (16).
             [23, 3, 3, 0, 19] => summary.last_data_len == 24,
             _ => false,
@@ -212,7 +234,7 @@ fn ended(tcp: &TcpFacts, tls: &TlsFacts, close_notifies: [Option<Moment>; 2]) ->
         consider(icmp.moment, ended);
     }
     let first = first.map(|(_, ended)| ended);
-    let fatal = tls.alerts.iter().find(|alert| alert.level == Some(AlertLevel::FATAL));
+    let fatal = tls.alerts.iter().find(|alert| alert.is_fatal());
     match (fatal, first) {
         (Some(alert), Some(end))
             if end
@@ -321,7 +343,7 @@ fn tcp_facts(over: &Over<'_>, signals: &Signals) -> TcpFacts {
         established: signals.established,
         client_fin: pick(&signals.fins, client),
         server_fin: pick(&signals.fins, client.other()),
-        resets: signals.resets.iter().map(|reset| reset_fact(over, reset)).collect(),
+        resets: signals.resets.iter().map(|reset| reset_fact(over, reset, &signals.fins)).collect(),
         icmp: signals.icmp.iter().map(|icmp| icmp_fact(client, icmp)).collect(),
         dropped: signals
             .dropped
@@ -388,6 +410,7 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
         keep_alives_unanswered: of(signals.probes),
         zero_windows: summary.zero_windows,
         answers_fin: summary.answers_fin,
+        foreign_data: summary.foreign_data.map(moment),
         ttl_min: summary.ttl.map(|ttl| ttl.0),
         ttl_max: summary.ttl.map(|ttl| ttl.1),
         syn_checksum_ok: summary.syn_checksum_ok,
@@ -400,8 +423,9 @@ fn half_facts(over: &Over<'_>, signals: &Signals, dir: Dir) -> HalfFacts {
     }
 }
 
-fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
+fn reset_fact(over: &Over<'_>, reset: &Reset, fins: &[Option<Moment>; 2]) -> ResetFact {
     let shape = &reset.shape;
+    let closed_after = fins.iter().all(|fin| fin.is_some_and(|fin| reset.at.is_before(fin)));
     ResetFact {
         from: side_of(over.client, reset.dir),
         moment: reset.at,
@@ -417,7 +441,7 @@ fn reset_fact(over: &Over<'_>, reset: &Reset) -> ResetFact {
         after_peer_fin: shape.after_peer_fin,
         answers_late_data: shape.answers_late_data,
         repeated: shape.repeated,
-        ignored: reset.data_after == [true, true],
+        ignored: shape.out_of_window || reset.data_after == [true, true] || closed_after,
         after_silence: shape.silence,
         sender_went_on: reset.went_on,
         id_jump: id_jump(shape),

@@ -46,6 +46,7 @@ impl Dialogue {
                     moment: at,
                     level: Some(alert.level),
                     description: Some(alert.description),
+                    sender_went_on: None,
                 });
             }
             TlsEvent::EncryptedAlert { .. } => self.encrypted_alert(side, at),
@@ -271,7 +272,13 @@ impl Dialogue {
 
     pub(super) fn encrypted_alert(&mut self, side: Side, at: Moment) {
         self.story.push(side, Letters::EncryptedAlert, at);
-        self.alert(AlertFact { from: side, moment: at, level: None, description: None });
+        self.alert(AlertFact {
+            from: side,
+            moment: at,
+            level: None,
+            description: None,
+            sender_went_on: None,
+        });
     }
 
     fn alert(&mut self, alert: AlertFact) {

@@ -45,12 +45,14 @@ pub(super) struct Reset {
     pub(super) shape: ResetShape,
     /// Directions in which new data came after it.
     pub(super) data_after: [bool; 2],
-    /// Its own end sent new data after it, later than a capture puts packets out of order.
+    /// Its own end sent something after it, later than a capture puts packets out of order.
     pub(super) went_on: Option<Moment>,
 }
 
 /// Nanoseconds by which captures put packets of one end out of order at most.
 const DISORDER: i64 = 1_000_000;
+/// The same for an acknowledgment alone, which waits in other queues than data: some milliseconds were seen.
+const BARE_DISORDER: i64 = 20_000_000;
 
 /// An ICMP error as it was seen.
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +68,19 @@ impl Signals {
     pub(super) fn data(&mut self, dir: Dir, at: Moment) {
         for reset in &mut self.resets {
             step(1);
-            if reset.dir == dir && at.time.since(reset.at.time) > DISORDER {
-                reset.went_on.get_or_insert(at);
-            }
             if reset.at.is_before(at) {
                 let [a, b] = &mut reset.data_after;
                 *(if dir == Dir::A { a } else { b }) = true;
+            }
+        }
+    }
+
+    /// A host that has sent RST says no more.
+    fn went_on(&mut self, dir: Dir, bare: bool, at: Moment) {
+        let disorder = if bare { BARE_DISORDER } else { DISORDER };
+        for reset in &mut self.resets {
+            if reset.dir == dir && at.time.since(reset.at.time) > disorder {
+                reset.went_on.get_or_insert(at);
             }
         }
     }
@@ -131,6 +140,7 @@ impl Signals {
                 self.challenge_ack.get_or_insert(at);
             }
             Signal::Fin => pick(&mut self.fins),
+            Signal::WentOn { bare } => self.went_on(event.dir, bare, at),
             Signal::Reset(shape) => self.reset(event.dir, at, shape),
             Signal::Dropped(reason) if self.dropped.len() < DROPS => {
                 self.dropped.push((event.dir, at, reason));

@@ -242,6 +242,8 @@ pub(super) fn transport(signal: &Signal<'_>) -> Option<Letters> {
         Signal::Data { .. }
         | Signal::Gap { .. }
         | Signal::OverlapConflict { .. }
+        | Signal::Stray
+        | Signal::WentOn { .. }
         | Signal::KeepAliveAnswered => return None,
     })
 }

@@ -157,14 +157,19 @@ impl<H: Handler> Connection<H> {
         }
         let (half, _) = self.pair(dir);
         let duplicate = half.recent.is_duplicate(segment, keyed);
-        if !reset {
-            let ttl = segment.ip.ttl;
-            let (low, high) = half.summary.ttl.unwrap_or((ttl, ttl));
-            half.summary.ttl = Some((low.min(ttl), high.max(ttl)));
+        let stray = !duplicate && self.is_stray(dir, segment);
+        let (half, _) = self.pair(dir);
+        if !reset && !stray {
+            half.hops.note(segment.ip.ttl, segment.at, segment.payload_len > 0);
         }
         if duplicate {
             half.summary.duplicates += 1;
             self.duplicates += 1;
+            self.drop_of(dir, segment);
+            return;
+        }
+        if stray {
+            self.tell(dir, segment.at, Signal::Stray);
             self.drop_of(dir, segment);
             return;
         }
@@ -184,6 +189,10 @@ impl<H: Handler> Connection<H> {
             self.last = segment.at;
         }
 
+        if !reset && !flags.has(TcpFlags::SYN) && self.half(dir).reset_sent {
+            let bare = segment.payload_len == 0 && !flags.has(TcpFlags::FIN);
+            self.tell(dir, segment.at, Signal::WentOn { bare });
+        }
         if flags.has(TcpFlags::SYN) {
             self.syn(dir, segment);
         }
@@ -219,9 +228,30 @@ impl<H: Handler> Connection<H> {
             }
             if flags.has(TcpFlags::FIN) {
                 self.fin(dir, segment);
+            } else if segment.payload_len == 0 {
+                self.disowned(dir, segment);
             }
         }
         self.check_holes(segment.at);
+    }
+
+    /// Whether its receiver cannot have taken the segment.
+    fn is_stray(&mut self, dir: Dir, segment: &Segment<'_>) -> bool {
+        let flags = segment.tcp.flags;
+        if flags.has(TcpFlags::SYN) || flags.has(TcpFlags::RST) {
+            return self.answers_no_syn(dir, segment);
+        }
+        let (half, other) = self.pair(dir);
+        flags.has(TcpFlags::ACK) && half.is_stray(other, segment)
+    }
+
+    /// Whether a SYN-ACK answers another SYN than the one that was sent: it acknowledges neither that nor data that came with
+    /// it (RFC 9293 3.10.7.3, RFC 7413).
+    fn answers_no_syn(&self, dir: Dir, segment: &Segment<'_>) -> bool {
+        let (flags, caller) = (segment.tcp.flags, self.half(dir.other()));
+        let syn_ack = flags.has(TcpFlags::SYN) && flags.has(TcpFlags::ACK);
+        let acknowledged = caller.offset(segment.tcp.ack).filter(|_| syn_ack && caller.isn.is_some());
+        acknowledged.is_some_and(|end| !(0..=caller.highest.cast_signed()).contains(&end))
     }
 
     /// Whether the segment belongs to an earlier connection on the same tuple: its sender was sent a SYN, has
@@ -282,6 +312,14 @@ impl<H: Handler> Connection<H> {
         }
     }
 
+    /// A packet without payload has the number of what its host sends next: it knows nothing of what was told beyond that.
+    fn disowned(&mut self, dir: Dir, segment: &Segment<'_>) {
+        let (half, other) = self.pair(dir);
+        if let Some(offset) = half.disowns(other, segment) {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset });
+        }
+    }
+
     /// A probe of a connection that is idle, or of a window that is closed (RFC 9293 3.8.6.1).
     fn probe(&mut self, dir: Dir, segment: &Segment<'_>) -> bool {
         let control = TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0;
@@ -305,8 +343,11 @@ impl<H: Handler> Connection<H> {
         true
     }
 
-    /// An ICMP error about a packet that `dir` sent.
+    /// An ICMP error about a packet that `dir` sent; one that quotes what was never sent is forged (RFC 5927 4.1).
     pub(super) fn icmp(&mut self, dir: Dir, icmp: &Icmp) {
+        if !self.half(dir).has_sent(icmp.seq) {
+            return;
+        }
         self.last = self.last.max(icmp.at);
         self.tell(dir, icmp.at, Signal::Icmp { from: icmp.from, reason: icmp.reason });
     }
@@ -341,6 +382,8 @@ impl<H: Handler> Connection<H> {
             HalfSummary {
                 unacknowledged: if seen { half.highest.saturating_sub(acked) } else { 0 },
                 answers_fin: half.answers_fin(other),
+                ttl: half.hops.host(),
+                foreign_data: half.hops.foreign_data(),
                 ..half.summary
             }
         };
@@ -354,6 +397,7 @@ impl<H: Handler> Connection<H> {
         let listens = self.handler.as_ref().filter(|_| self.interest != Interest::Nothing);
         let handler = listens.map_or(0, Handler::held_bytes);
         self.held = waiting + handler;
-        self.state = Self::OWN + self.handler.as_ref().map_or(0, Handler::state_bytes);
+        let told: usize = self.halves.iter().map(|half| half.tail.capacity()).sum();
+        self.state = Self::OWN + told + self.handler.as_ref().map_or(0, Handler::state_bytes);
     }
 }

@@ -21,8 +21,23 @@ impl<H: Handler> Connection<H> {
         let start = half.start_of(segment);
         // Data from before the capture's first byte.
         let Ok(end) = u64::try_from(start + i64::from(segment.payload_len)) else { return };
+        if let Some(fin) = half.fin_at.filter(|fin| start >= fin.cast_signed()) {
+            // Nothing comes behind a FIN; in its very place one of the two is forged.
+            let instead = start == fin.cast_signed();
+            let signal = if instead { Signal::OverlapConflict { offset: fin } } else { Signal::Stray };
+            self.tell(dir, segment.at, signal);
+            if !instead {
+                return;
+            }
+        }
+        let (half, _) = self.pair(dir);
         let before = half.highest;
         let known_end = if interest == Interest::Payload { half.next } else { before };
+        // One byte may be the garbage of a probe (RFC 9293 3.8.4).
+        if let Some(offset) = half.tail.conflict(start, segment.payload).filter(|_| segment.payload_len > 1) {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset });
+        }
+        let (half, other) = self.pair(dir);
         if end <= known_end {
             if !window_probe {
                 self.repeated(dir, segment, start);
@@ -78,6 +93,8 @@ impl<H: Handler> Connection<H> {
         half.next += bytes.len() as u64;
         half.summary.bytes += bytes.len() as u64;
         if self.interest == Interest::Payload {
+            let (half, _) = self.pair(dir);
+            half.tail.push(offset, bytes);
             self.tell(dir, at, Signal::Data { offset, bytes });
             self.heed_interest();
         }
@@ -174,8 +191,13 @@ impl<H: Handler> Connection<H> {
             }
             return;
         }
+        let forged = half.forget_beyond(end);
         half.fin_at = Some(end);
         half.highest = half.highest.max(end + 1);
+        if forged {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset: end });
+        }
+        let (half, _) = self.pair(dir);
         if interest != Interest::Payload {
             half.next = half.next.max(end);
         }

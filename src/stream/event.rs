@@ -92,11 +92,15 @@ pub enum Signal<'a> {
         /// How often this segment has now been sent again without an answer in between (1 = first repeat).
         times: u32,
     },
-    /// Bytes that overlap earlier ones with other content; the first were kept.
+    /// Bytes that overlap earlier ones with other content (the first were kept), or a packet whose number shows that its host knows
+    /// nothing of bytes that were told.
     OverlapConflict {
-        /// Offset of the first byte that differs.
+        /// Offset of the first byte that differs, or is not known.
         offset: u64,
     },
+    /// A segment that its receiver cannot have taken: it lies beyond the window, or acknowledges what cannot have been sent.
+    /// Nothing in it counts.
+    Stray,
     /// A keep-alive probe (RFC 9293 3.8.4), `times` in a row without an answer, this one included.
     KeepAlive {
         /// How many in a row.
@@ -113,6 +117,11 @@ pub enum Signal<'a> {
     Fin,
     /// A RST.
     Reset(ResetShape),
+    /// A packet, not a RST, of a side in whose name a RST came before.
+    WentOn {
+        /// It has neither payload nor FIN.
+        bare: bool,
+    },
     /// The host that was traced dropped a packet of the sender.
     Dropped(DropReason),
     /// An ICMP error that quotes a packet of this connection.
@@ -170,6 +179,8 @@ pub struct ResetShape {
     pub answers_late_data: bool,
     /// A RST in either direction was seen before it.
     pub repeated: bool,
+    /// Its number lies so far from all that was seen that its receiver cannot have taken it.
+    pub out_of_window: bool,
     /// Nanoseconds since the connection's last packet before it, of either side.
     pub silence: i64,
 }
@@ -261,8 +272,11 @@ pub struct HalfSummary {
     pub keep_alives: u64,
     /// Times the window was closed.
     pub zero_windows: u64,
-    /// Smallest and largest TTL of its packets, RST excluded.
+    /// Smallest and largest TTL of its packets, RST excluded, and those few whose TTL is so different that another machine
+    /// sent them.
     pub ttl: Option<(u8, u8)>,
+    /// The first packet with payload among those few.
+    pub foreign_data: Option<At>,
     /// How the identification numbers of its packets run, RST excluded; `None` for IPv6.
     pub ip_ids: Option<IpIds>,
     /// Bytes sent that the other side had not acknowledged when the capture of this connection ended.

@@ -1,6 +1,8 @@
 //! One direction of a connection: sequence numbers, order, what was acknowledged.
 
 use super::duplicate::Recent;
+use super::hops::Hops;
+use super::tail::Tail;
 use super::waiting::Waiting;
 use super::{HalfSummary, Limits};
 use crate::decode::{Segment, TcpFlags, TcpOption};
@@ -10,6 +12,8 @@ use crate::steps::step;
 /// not captured: captures put packets out of order by a few places.
 const HOLE_PACKETS: u64 = 16;
 const HOLE_TIME: i64 = 500_000_000;
+/// The largest window that is not scaled (RFC 9293 3.1), in bytes.
+const LEAST_WINDOW: i64 = 1 << 16;
 
 /// One direction.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +57,14 @@ pub(super) struct Half {
     largest_pending: Option<(u64, u32)>,
     pub(super) summary: HalfSummary,
     pub(super) recent: Recent,
+    /// What its last packet with payload acknowledges.
+    last_data_ack: Option<u32>,
+    /// TTLs of its packets.
+    pub(super) hops: Hops,
+    /// What was told last.
+    pub(super) tail: Tail,
+    /// Sequence and acknowledgment number of its last packet, when that was far from everything expected.
+    stray: Option<(u32, u32)>,
 }
 
 /// Bytes below `acked` were acknowledged and had not been seen at `time`, the connection's packet `packets`.
@@ -70,8 +82,8 @@ impl Half {
             let first = segment.tcp.seq.wrapping_add(1);
             if self.base.is_some_and(|base| base != first) {
                 // What was seen so far belongs to an earlier connection on the same tuple.
-                let (summary, recent) = (self.summary, std::mem::take(&mut self.recent));
-                *self = Self { summary, recent, ..Self::default() };
+                let (summary, recent, hops) = (self.summary, std::mem::take(&mut self.recent), self.hops);
+                *self = Self { summary, recent, hops, ..Self::default() };
             }
             self.isn = Some(segment.tcp.seq);
             self.summary.syn_checksum_ok = segment.quality.checksum_ok;
@@ -115,7 +127,11 @@ impl Half {
     /// Offset 0 has this sequence number.
     pub(super) fn begin(&mut self, seq: u32) {
         self.base = Some(seq);
-        if let Some(ack) = self.early_ack.take() {
+        // Of what its SYN begins nobody can have acknowledged more than the first window.
+        let fits = |ack: &u32| {
+            self.isn.is_none() || i64::from(ack.wrapping_sub(seq).cast_signed()).abs() <= LEAST_WINDOW
+        };
+        if let Some(ack) = self.early_ack.take().filter(fits) {
             self.acknowledge(ack);
         }
     }
@@ -146,6 +162,7 @@ impl Half {
 
     /// Remembers the segment as the last one with payload.
     pub(super) fn note_last(&mut self, segment: &Segment<'_>) {
+        self.last_data_ack = segment.tcp.flags.has(TcpFlags::ACK).then_some(segment.tcp.ack);
         self.summary.last_data = Some(segment.at);
         self.summary.last_data_len = segment.payload_len;
         self.summary.last_data_head = segment.payload.first_chunk().copied().unwrap_or_default();
@@ -170,6 +187,81 @@ impl Half {
             self.summary.largest_acknowledged = self.summary.largest_acknowledged.max(len);
             self.largest_pending = None;
         }
+    }
+
+    /// Bytes of its receive window, at least those of one that is not scaled: what is on its way may answer an earlier one.
+    pub(super) fn window_bytes(&self) -> i64 {
+        (i64::from(self.window) << self.scale.min(14)).max(LEAST_WINDOW)
+    }
+
+    /// Whether the numbers of a segment lie further than a window from all that was seen.
+    pub(super) fn is_far(&self, other: &Self, segment: &Segment<'_>) -> bool {
+        if self.isn.is_none() || (other.isn.is_none() && other.summary.packets > 0) {
+            return false; // the scale of the windows is not known
+        }
+        let beyond = |half: &Self, window: i64, number: u32| {
+            let end = half.next.max(half.acked.unwrap_or_default());
+            half.offset(number).is_some_and(|offset| (offset - end.cast_signed()).abs() > window)
+        };
+        let acknowledges = segment.tcp.flags.has(TcpFlags::ACK);
+        beyond(self, other.window_bytes(), segment.tcp.seq)
+            || acknowledges && beyond(other, self.window_bytes(), segment.tcp.ack)
+    }
+
+    /// Whether a segment lies so far from all that was seen that its receiver cannot have taken it: it begins beyond the
+    /// window, or acknowledges what cannot have been sent (RFC 9293 3.4, RFC 5961 5.2). Where the capture has lost so much, the next packet
+    /// shows it: two that agree are believed.
+    pub(super) fn is_stray(&mut self, other: &Self, segment: &Segment<'_>) -> bool {
+        let (seq, ack) = (segment.tcp.seq, segment.tcp.ack);
+        let far = self.is_far(other, segment);
+        let near =
+            |one: u32, other: u32| i64::from(one.wrapping_sub(other).cast_signed()).abs() <= LEAST_WINDOW;
+        let agrees =
+            self.stray.is_some_and(|(last_seq, last_ack)| near(last_seq, seq) && near(last_ack, ack));
+        self.stray = far.then_some((seq, ack));
+        far && !agrees
+    }
+
+    /// Whether it sent a segment of this number, as far as is known. The capture may lack the last ones.
+    pub(super) fn has_sent(&self, seq: u32) -> bool {
+        let last = self.highest.saturating_add(LEAST_WINDOW.cast_unsigned()).cast_signed();
+        let last = if self.highest == 0 { 0 } else { last };
+        self.isn.is_none() || self.offset(seq).is_none_or(|offset| (-1..=last).contains(&offset))
+    }
+
+    /// The offset of the first byte that was told of it and that its host knows nothing of, when this packet, which has no
+    /// payload, shows that: it acknowledges more than the one with those bytes, so that the host sent it later, in whatever order the
+    /// two were recorded.
+    pub(super) fn disowns(&self, other: &Self, segment: &Segment<'_>) -> Option<u64> {
+        let offset = u64::try_from(self.offset(segment.tcp.seq)?).ok()?;
+        let later = other.offset(segment.tcp.ack)? > other.offset(self.last_data_ack?)?;
+        // One below is a probe's number; where something was lost the host may begin again.
+        let below = offset.saturating_add(1) < self.highest && self.repeated.is_none();
+        (later && below && self.fin_at.is_none() && self.isn.is_some()).then_some(offset)
+    }
+
+    /// Its host sends nothing behind its FIN, or its RST: what waits there is not the host's, or was never taken. Whether something
+    /// was told that lies there.
+    pub(super) fn forget_beyond(&mut self, end: u64) -> bool {
+        self.waiting.forget_from(end);
+        self.highest = self.highest.min(end.max(self.next));
+        self.next > end
+    }
+
+    /// The other side's RST acknowledges no more than was told: what waits behind a hole it never took.
+    pub(super) fn forget_untaken(&mut self, reset: &Segment<'_>) {
+        let acknowledges = reset.tcp.flags.has(TcpFlags::ACK) && self.isn.is_some();
+        if acknowledges && self.offset(reset.tcp.ack) == i64::try_from(self.next).ok() {
+            self.forget_beyond(self.next);
+        }
+    }
+
+    /// Where its stream ends by the number of this RST, when that is one that its host would send: of what is due, or of what was
+    /// acknowledged last.
+    pub(super) fn end_by(&self, reset: &Segment<'_>) -> Option<u64> {
+        let end = u64::try_from(self.offset(reset.tcp.seq)?).ok()?;
+        let open = self.isn.is_some() && self.fin_at.is_none() && !self.reset_sent;
+        (open && (end == self.next || Some(end) == self.acked)).then_some(end)
     }
 
     /// Notes what its FIN acknowledges.
@@ -297,6 +389,7 @@ impl Half {
     /// Lets go of everything that waits: payload is no more wanted.
     pub(super) fn forget(&mut self) {
         self.waiting = Waiting::default();
+        self.tail = Tail::default();
         self.next = self.next.max(self.fin_at.unwrap_or(self.highest));
     }
 

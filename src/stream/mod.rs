@@ -11,9 +11,11 @@ mod entry;
 mod event;
 mod glimpse;
 mod half;
+mod hops;
 mod reset;
 mod slots;
 mod table;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod waiting;

@@ -8,11 +8,28 @@ impl<H: Handler> Connection<H> {
     /// Takes a RST that came so long after the connection's last packet.
     pub(super) fn reset(&mut self, dir: Dir, segment: &Segment<'_>, silence: i64) {
         let shape = ResetShape { silence, ..self.reset_shape(dir, segment) };
+        if self.is_far(dir, segment) {
+            // Every stack drops it (RFC 9293 3.10.7.4): nothing ends.
+            self.tell(dir, segment.at, Signal::Reset(ResetShape { out_of_window: true, ..shape }));
+            return;
+        }
+        let (half, other) = self.pair(dir);
+        other.forget_untaken(segment);
+        if let Some(offset) = half.end_by(segment)
+            && half.forget_beyond(offset)
+        {
+            self.tell(dir, segment.at, Signal::OverlapConflict { offset });
+        }
         // What the two sides had still in the buffers was said before.
         self.flush_side(dir, segment.at);
         self.pair(dir).0.reset_sent = true;
         self.ended = true;
         self.tell(dir, segment.at, Signal::Reset(shape));
+    }
+
+    fn is_far(&mut self, dir: Dir, segment: &Segment<'_>) -> bool {
+        let (half, other) = self.pair(dir);
+        half.is_far(other, segment)
     }
 
     fn reset_shape(&mut self, dir: Dir, segment: &Segment<'_>) -> ResetShape {
@@ -39,7 +56,7 @@ impl<H: Handler> Connection<H> {
         ResetShape {
             ack,
             ttl: segment.ip.ttl,
-            host_ttl: half.summary.ttl,
+            host_ttl: half.hops.host(),
             ip_id: segment.ip.id,
             host_ids: half.summary.ip_ids,
             seq_offset,
@@ -51,6 +68,7 @@ impl<H: Handler> Connection<H> {
             after_peer_fin: peer_fin,
             answers_late_data: (own_fin || half.reset_sent) && other.late_data,
             repeated: half.reset_sent || other.reset_sent,
+            out_of_window: false,
             silence: 0,
         }
     }

@@ -119,6 +119,13 @@ impl Waiting {
         taken
     }
 
+    /// Lets go of what begins at this offset or later.
+    pub(super) fn forget_from(&mut self, offset: u64) {
+        let beyond = self.pieces.split_off(&offset);
+        self.bytes -= beyond.values().map(|piece| piece.bytes.len()).sum::<usize>();
+        self.cuts.split_off(&offset);
+    }
+
     /// What comes next when everything below `next` is settled, and the other side was heard up to `heard`.
     pub(super) fn release(&mut self, next: u64, heard: u64) -> Option<Released> {
         while let Some(entry) = self.pieces.first_entry().filter(|piece| *piece.key() <= next) {

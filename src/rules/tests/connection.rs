@@ -246,6 +246,7 @@ impl Connection {
             moment,
             level: Some(AlertLevel::FATAL),
             description: Some(AlertDescription(code)),
+            sender_went_on: None,
         });
         self.end(from, EndedHow::Alert, moment)
     }
@@ -253,7 +254,13 @@ impl Connection {
     /// An encrypted alert, then FIN.
     pub(crate) fn encrypted_alert(mut self, from: Side) -> Self {
         let moment = self.data(from);
-        self.facts.tls.alerts.push(AlertFact { from, moment, level: None, description: None });
+        self.facts.tls.alerts.push(AlertFact {
+            from,
+            moment,
+            level: None,
+            description: None,
+            sender_went_on: None,
+        });
         self.fin(from)
     }
 

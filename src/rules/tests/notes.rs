@@ -118,6 +118,7 @@ fn lookup(instance: &str) -> BrowserFacts {
         requests: 3,
         answered: None,
         instance_missing: false,
+        contradicted: None,
         icmp: None,
         broadcast: false,
     }

@@ -3,7 +3,7 @@
 use super::case::*;
 use crate::facts::{ConnectionFacts, ResetFact, Side};
 use crate::reference::policy::Policies;
-use crate::rules::{Case, Confidence, Verdict, weigh_reset};
+use crate::rules::{Case, Confidence, Verdict, tell_losses, weigh_reset};
 
 const SLUG: &str = "reset-by-middlebox";
 
@@ -105,4 +105,34 @@ fn what_the_rule_itself_says_of_it_stands() {
     let said = Verdict::new(Confidence::Likely, "The server resets.")
         .candidate(SLUG, "no log of the server shows it");
     assert_eq!(weigh_reset(&case, said.clone()), said);
+}
+
+fn told(connection: &Connection) -> Verdict {
+    let server = Server::unknown();
+    let policies = Policies::default();
+    let case = Case {
+        connection: &connection.facts,
+        server: &server.facts,
+        policies: &policies,
+        brief: false,
+        dropped: false,
+    };
+    tell_losses(&case, Verdict::new(Confidence::Certain, "The server resets."))
+}
+
+#[test]
+fn what_is_disputed_is_never_certain_and_is_shown() {
+    assert_eq!(told(&refused(|_| {})).confidence, Confidence::Certain);
+    assert_eq!(told(&refused(|reset| reset.seq_offset = Some(1460))).confidence, Confidence::Likely);
+    let disputes: [fn(&mut ConnectionFacts); 3] = [
+        |facts| facts.tcp.overlap_conflict = Some(facts.first),
+        |facts| facts.tcp.client.foreign_data = Some(facts.first),
+        |facts| facts.tcp.server.foreign_data = Some(facts.first),
+    ];
+    for dispute in disputes {
+        let connection = Connection::offering(modern()).reset(Side::Server).with(dispute);
+        let verdict = told(&connection);
+        assert_eq!((verdict.confidence, verdict.evidence.len()), (Confidence::Likely, 1));
+        assert!(verdict.detail.contains("Somebody else"), "{}", verdict.detail);
+    }
 }

@@ -80,7 +80,7 @@ fn an_end_that_goes_on_after_its_rst_did_not_send_it() {
     let mut talk = hello_sent();
     talk.reset(SERVER);
     talk.wait(1);
-    talk.say(SERVER, &tds(PRELOGIN, &record(HANDSHAKE, &server_flight(100))));
+    talk.tell(SERVER, Signal::WentOn { bare: false });
     let facts = talk.facts();
     assert!(facts.tcp.resets[0].is_foreign() && !facts.tcp.resets[0].ignored);
     assert_eq!(facts.ended.how, EndedHow::Reset);
@@ -250,4 +250,38 @@ fn what_left_the_table_to_make_room_owes_nothing() {
         let facts = talk.facts();
         assert_eq!((facts.ended.how, facts.owed.is_some()), (how, !evicted));
     }
+}
+
+#[test]
+fn an_alert_whose_sender_goes_on_ends_nothing() {
+    let alert = tds(PRELOGIN, &record(21, &[2, 40]));
+    let mut talk = hello_sent();
+    talk.say(SERVER, &alert);
+    let fatal = talk.facts();
+    assert!(fatal.tls.alerts[0].is_fatal());
+    assert_eq!((fatal.ended.by, fatal.ended.how), (EndedBy::Server, EndedHow::Alert));
+
+    let mut talk = hello_sent();
+    talk.say(SERVER, &alert);
+    talk.say(SERVER, &tds(PRELOGIN, &record(HANDSHAKE, &server_flight(100))));
+    let facts = talk.facts();
+    assert!(!facts.tls.alerts[0].is_fatal() && facts.tls.alerts[0].sender_went_on.is_some());
+    assert_eq!(facts.ended.how, EndedHow::Open);
+}
+
+#[test]
+fn a_rst_before_both_fins_was_ignored() {
+    let mut talk = hello_sent();
+    talk.reset(SERVER);
+    talk.tell(CLIENT, Signal::Fin);
+    let reset = talk.facts().tcp.resets[0];
+    assert!(!reset.ignored);
+
+    let mut talk = hello_sent();
+    talk.reset(SERVER);
+    talk.tell(CLIENT, Signal::Fin);
+    talk.tell(SERVER, Signal::Fin);
+    let facts = talk.facts();
+    assert!(facts.tcp.resets[0].ignored);
+    assert_eq!((facts.ended.by, facts.ended.how), (EndedBy::Client, EndedHow::Fin));
 }

@@ -138,5 +138,6 @@ const RESET: ResetShape = ResetShape {
     after_peer_fin: false,
     answers_late_data: false,
     repeated: false,
+    out_of_window: false,
     silence: 0,
 };

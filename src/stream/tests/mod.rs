@@ -3,6 +3,7 @@
 mod bounds;
 mod closing;
 mod delivery;
+mod forged;
 mod lifetime;
 mod opening;
 mod properties;
@@ -109,6 +110,8 @@ impl Handler for Recorder {
             }
             Signal::Retransmit { offset: None, len, times } => format!("again {len} x{times}"),
             Signal::OverlapConflict { offset } => format!("conflict {offset}"),
+            Signal::WentOn { .. } => "went on".to_owned(),
+            Signal::Stray => "stray".to_owned(),
             Signal::KeepAlive { times } => format!("keep-alive {times}"),
             Signal::KeepAliveAnswered => "answered".to_owned(),
             Signal::ZeroWindow => "zero window".to_owned(),
@@ -235,6 +238,11 @@ impl Bench {
 
     /// A millisecond later a router's error about a packet of `from` is captured; whether the table knew it.
     fn icmp(&mut self, from: Dir, reason: IcmpReason) -> bool {
+        self.icmp_about(from, reason, if from == CLIENT { 1000 } else { 5000 })
+    }
+
+    /// The same about a segment of this number.
+    fn icmp_about(&mut self, from: Dir, reason: IcmpReason, seq: u32) -> bool {
         self.time += MILLISECOND;
         self.frame += 1;
         let (client, server) = ((CLIENT_IP, 50_000), (SERVER_IP, 1433));
@@ -248,7 +256,7 @@ impl Bench {
             protocol: 6,
             src_port: src.1,
             dst_port: dst.1,
-            seq: 0,
+            seq,
         })
     }
 

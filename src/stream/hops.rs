@@ -1,0 +1,103 @@
+//! The TTLs with which packets of one direction arrive: what another machine sends in its name arrives with another.
+
+use crate::decode::At;
+
+/// Classes of TTLs kept.
+const CLASSES: usize = 4;
+/// Routes change by one or two hops; another machine's starting value differs by tens.
+pub(super) const SAME_HOST: u8 = 5;
+
+/// TTLs of a direction, in classes of near ones.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hops {
+    classes: [Option<Class>; CLASSES],
+}
+
+/// Packets whose TTLs lie near each other.
+#[derive(Debug, Clone, Copy)]
+struct Class {
+    low: u8,
+    high: u8,
+    packets: u64,
+    /// Its first packet with payload.
+    data: Option<At>,
+}
+
+impl Class {
+    fn takes(&self, ttl: u8) -> bool {
+        self.low.saturating_sub(ttl).max(ttl.saturating_sub(self.high)) <= SAME_HOST
+    }
+}
+
+impl Hops {
+    /// Notes a packet.
+    pub(super) fn note(&mut self, ttl: u8, at: At, payload: bool) {
+        let fits = |class: &Option<Class>| class.is_none_or(|class| class.takes(ttl));
+        let Some(slot) = self.classes.iter_mut().find(|class| fits(class)) else { return };
+        let class = slot.get_or_insert(Class { low: ttl, high: ttl, packets: 0, data: None });
+        class.low = class.low.min(ttl);
+        class.high = class.high.max(ttl);
+        class.packets += 1;
+        if payload {
+            class.data.get_or_insert(at);
+        }
+    }
+
+    /// Smallest and largest TTL of the host itself: of the class that most of its packets are of, the first of two equal ones.
+    pub(super) fn host(&self) -> Option<(u8, u8)> {
+        self.main().map(|class| (class.low, class.high))
+    }
+
+    /// The first payload that came with another TTL than at least half of the packets.
+    pub(super) fn foreign_data(&self) -> Option<At> {
+        let main = self.main()?;
+        let others = self.classes.iter().flatten().filter(|class| class.low != main.low);
+        others.filter_map(|class| class.data).min()
+    }
+
+    fn main(&self) -> Option<Class> {
+        let classes = self.classes.iter().flatten().copied();
+        classes.reduce(|main, class| if class.packets > main.packets { class } else { main })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::capture::Place;
+
+    fn at(frame: u64) -> At {
+        At { time: frame.cast_signed(), place: Place::new(0, frame) }
+    }
+
+    fn noted(packets: &[(u8, bool)]) -> Hops {
+        let mut hops = Hops::default();
+        for (frame, (ttl, payload)) in (1..).zip(packets) {
+            hops.note(*ttl, at(frame), *payload);
+        }
+        hops
+    }
+
+    #[test]
+    fn a_change_of_route_is_the_same_host() {
+        let hops = noted(&[(64, false), (63, true), (60, true), (64, true)]);
+        assert_eq!((hops.host(), hops.foreign_data()), (Some((60, 64)), None));
+    }
+
+    #[test]
+    fn what_few_packets_have_is_another_machine_s() {
+        let hops = noted(&[(64, false), (243, true), (64, true), (243, false)]);
+        assert_eq!((hops.host(), hops.foreign_data()), (Some((64, 64)), Some(at(2))));
+        // A device answers the SYN in the host's name, which speaks then.
+        let hops = noted(&[(255, false), (120, true), (120, true)]);
+        assert_eq!((hops.host(), hops.foreign_data()), (Some((120, 120)), None));
+    }
+
+    #[test]
+    fn any_number_of_them_is_bounded() {
+        let packets: Vec<(u8, bool)> = (0..=250).step_by(10).map(|ttl| (ttl, true)).collect();
+        assert_eq!(noted(&packets).host(), Some((0, 0)));
+        assert_eq!(Hops::default().host(), None);
+    }
+}
