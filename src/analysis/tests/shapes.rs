@@ -3,7 +3,7 @@
 use etherparse::{IpFragOffset, IpNumber, Ipv4Header, PacketBuilder};
 
 /// What makes a capture of a shape: how much of it is asked for.
-pub type Shape = fn(count: usize) -> Vec<u8>;
+pub(super) type Shape = fn(count: usize) -> Vec<u8>;
 
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
 const SERVER: [u8; 4] = [10, 0, 0, 2];
@@ -13,7 +13,7 @@ const LISTENER: u16 = 1433;
 const FULL: usize = 1400;
 
 /// Every shape and its name.
-pub const SHAPES: &[(&str, Shape)] = &[
+pub(super) const SHAPES: &[(&str, Shape)] = &[
     ("SYNs of other clients", syn_flood),
     ("SYNs of one port, again and again", reuse),
     ("SYNs to other servers", servers),

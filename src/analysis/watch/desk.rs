@@ -90,6 +90,14 @@ pub(super) fn stands(connection: &ConnectionFacts) -> bool {
     accepted && matches!(connection.ended.how, EndedHow::Open | EndedHow::Silence)
 }
 
+/// Connections to one server that it has not learnt from.
+#[derive(Debug, Default)]
+struct Callers<'a> {
+    /// Those that nobody answered.
+    silent: Vec<&'a Held>,
+    standing: Vec<&'a Held>,
+}
+
 /// Judges connections.
 pub(super) struct Desk<'a> {
     settings: &'a Settings,
@@ -99,6 +107,8 @@ pub(super) struct Desk<'a> {
     lessons: &'a Lessons,
     /// Servers that were asked about, with what connections teach that are not over.
     servers: BTreeMap<Endpoint, ServerFacts>,
+    /// Who called which server, once somebody asked; never read in order.
+    callers: Option<HashMap<Endpoint, Callers<'a>>>,
     /// Who called whom, in order, once somebody asked.
     calls: Option<Calls>,
     /// The capture was taken at clients, by all that is known.
@@ -114,7 +124,8 @@ impl<'a> Desk<'a> {
     ) -> Self {
         let mut files = collector.taken_at.0.values();
         let only_clients = files.len() > 0 && files.all(|votes| votes.decide().0 == TakenAt::Client);
-        Self { settings, collector, standing, lessons, servers: BTreeMap::new(), calls: None, only_clients }
+        let servers = BTreeMap::new();
+        Self { settings, collector, standing, lessons, servers, callers: None, calls: None, only_clients }
     }
 
     /// Judges a connection, and tells what is news; `over` when nothing more of it is to come.
@@ -189,6 +200,7 @@ impl<'a> Desk<'a> {
     /// What is known of a server.
     fn server(&mut self, endpoint: Endpoint) -> &ServerFacts {
         let Self { collector, standing, lessons, only_clients, .. } = *self;
+        let callers = self.callers.get_or_insert_with(|| callers(collector, standing, lessons));
         self.servers.entry(endpoint).or_insert_with(|| {
             let known = collector.servers.get(&endpoint).cloned();
             let mut server = known.unwrap_or_else(|| unknown_server(endpoint));
@@ -197,11 +209,9 @@ impl<'a> Desk<'a> {
                 server.merge(lessons.clone());
             }
             let windows = windows_of(collector.servers.len());
-            let silent = collector.silent.iter().filter(|connection| connection.server == endpoint);
-            silent.for_each(|connection| learn_load(&mut server, connection, windows));
-            let standing = standing.iter().filter(|connection| !lessons.have(connection));
-            for connection in standing.filter(|connection| connection.server == endpoint) {
-                step(1);
+            let Callers { silent, standing } = callers.remove(&endpoint).unwrap_or_default();
+            silent.iter().for_each(|connection| learn_load(&mut server, connection, windows));
+            for connection in standing {
                 learn_transport(&mut server, connection);
                 learn_load(&mut server, connection, windows);
                 if connection.tds.recognized {
@@ -213,4 +223,24 @@ impl<'a> Desk<'a> {
             server
         })
     }
+}
+
+/// Connections that are learnt from when somebody asks about their server.
+fn callers<'a>(
+    collector: &'a Collector,
+    standing: &'a [Held],
+    lessons: &Lessons,
+) -> HashMap<Endpoint, Callers<'a>> {
+    let mut callers: HashMap<Endpoint, Callers<'a>> = HashMap::new();
+    for connection in &collector.silent {
+        step(1);
+        callers.entry(connection.server).or_default().silent.push(connection);
+    }
+    for connection in standing {
+        step(1);
+        if !lessons.have(connection) {
+            callers.entry(connection.server).or_default().standing.push(connection);
+        }
+    }
+    callers
 }
