@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("analysis", &["capture", "decode", "stream", "session", "tds", "tls", "facts", "reference", "rules"]),
     ("batch", &["capture", "facts", "rules", "analysis"]),
     ("report", &["analysis", "batch", "facts", "reference", "rules", "tls"]),
-    ("extract", &["capture", "decode", "tds", "tls", "facts", "rules", "analysis", "report"]),
+    ("extract", &["capture", "decode", "tds", "tls", "facts", "reference", "rules", "analysis", "report"]),
     ("live", &["capture", "decode", "facts", "rules", "analysis", "report"]),
 ];
 

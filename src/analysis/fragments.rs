@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::capture::{LinkType, Packet};
 use crate::decode::{DatagramKey, FragmentOf};
 use crate::steps::step;
+use crate::unshown::Unshown;
 
 /// Datagrams that wait for fragments, at most; then the oldest is given up.
 const DATAGRAMS: usize = 512;
@@ -33,7 +34,7 @@ pub(super) struct Fragments {
 struct Datagram {
     number: u64,
     begun: i64,
-    pieces: Vec<(usize, Vec<u8>)>,
+    pieces: Vec<(usize, Unshown<Vec<u8>>)>,
     /// Length of the payload, once the last fragment came.
     length: Option<usize>,
     /// The first fragment's packet.
@@ -52,13 +53,13 @@ pub(super) struct Stored {
     link: LinkType,
     interface: u32,
     original_len: u32,
-    bytes: Vec<u8>,
+    bytes: Unshown<Vec<u8>>,
 }
 
 impl Stored {
     fn of(packet: &Packet<'_>, link: LinkType, bytes: Vec<u8>, original_len: u32) -> Self {
         let Packet { time, file, frame, interface, .. } = *packet;
-        Self { time, file, frame, link, interface, original_len, bytes }
+        Self { time, file, frame, link, interface, original_len, bytes: Unshown(bytes) }
     }
 
     /// The packet as a source would give it.
@@ -145,7 +146,7 @@ impl Datagram {
             self.first = Some(stored);
         }
         // The same packet again, as captures have it.
-        if self.pieces.iter().any(|(at, bytes)| *at == begins && bytes == fragment.payload) {
+        if self.pieces.iter().any(|(at, bytes)| *at == begins && **bytes == fragment.payload) {
             return;
         }
         let overlaps = self.pieces.iter().any(|(at, bytes)| *at < ends && begins < at + bytes.len());
@@ -157,7 +158,7 @@ impl Datagram {
             self.length = Some(ends);
         }
         self.bytes += fragment.payload.len();
-        self.pieces.push((begins, fragment.payload.to_vec()));
+        self.pieces.push((begins, Unshown(fragment.payload.to_vec())));
     }
 
     /// The whole, dated by the fragment that came last: as Wireshark has it.

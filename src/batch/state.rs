@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::run::Job;
 use super::summary::CaptureSummary;
 use crate::analysis::Settings;
+use crate::sanitize::JsonText;
 
 /// A line longer than this is no state of ours, in bytes: a summary has at most 64 findings of a few hundred bytes.
 const LINE: u64 = 16 << 20;
@@ -90,7 +91,8 @@ impl State {
     /// # Errors
     /// When the file cannot be written.
     pub fn note(&self, job: &Job, found: &CaptureSummary) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Line { key: self.key(job), found: found.clone() })?;
+        let mut line = Vec::new();
+        serde_json::to_writer(JsonText(&mut line), &Line { key: self.key(job), found: found.clone() })?;
         line.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(&line)

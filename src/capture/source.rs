@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::window::{Chunk, Window};
 use super::{Damage, Error, ErrorKind, LinkType};
 use crate::steps::step;
+use crate::unshown::Unshown;
 
 /// One packet record, borrowed from its source until the next [`Source::advance`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
     /// Capture time, nanoseconds since 1970-01-01T00:00:00Z (the capture's clock, never this machine's).
     pub time: i64,
@@ -26,6 +27,20 @@ pub struct Packet<'a> {
     pub original_len: u32,
     /// What was recorded.
     pub bytes: &'a [u8],
+}
+
+impl std::fmt::Debug for Packet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packet")
+            .field("time", &self.time)
+            .field("file", &self.file)
+            .field("frame", &self.frame)
+            .field("link", &self.link)
+            .field("interface", &self.interface)
+            .field("original_len", &self.original_len)
+            .field("bytes", &Unshown(self.bytes))
+            .finish()
+    }
 }
 
 /// A stream of packet records.

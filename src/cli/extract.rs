@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tdscope::analysis::{Analysis, Analyzer, Progress, Settings};
 use tdscope::capture::{Chain, Input, open};
-use tdscope::extract::{Pick, Selection, Written, extract};
+use tdscope::extract::{Content, Pick, Selection, Written, extract};
 
 use super::analyze::{is_input, redactor};
 use super::arguments::{Extent, inputs};
@@ -45,6 +45,11 @@ pub(crate) struct ExtractOptions {
     /// logins, messages, data, certificate names. What cannot be read is cut.
     #[arg(long)]
     redact: bool,
+
+    /// Write packets as they were captured. Otherwise passwords, tokens, statements and answers that were sent in clear are
+    /// blank (zeros), and what cannot be told from them.
+    #[arg(long, conflicts_with = "redact")]
+    keep_secrets: bool,
 
     /// Times in this machine's time zone.
     #[arg(long)]
@@ -142,19 +147,23 @@ impl ExtractOptions {
         if let Some(redactor) = &mut redactor {
             redactor.redact(analysis);
         }
+        let content = match &mut redactor {
+            Some(redactor) => Content::Redacted(redactor),
+            None if self.keep_secrets => Content::Everything,
+            None => Content::WithoutSecrets,
+        };
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", self.output.display());
         let part = part(&self.output);
         let file = create(&part).map_err(|error| format!("{}: {error}", part.display()))?;
         let mut out = BufWriter::new(file);
-        let outcome =
-            extract(analysis, selection, &mut || Box::new(chain(inputs)), redactor.as_mut(), &mut out)
-                .map_err(|error| named(&error))
-                .and_then(|written| {
-                    out.flush().map_err(|error| named(&error))?;
-                    drop(out);
-                    fs::rename(&part, &self.output).map_err(|error| named(&error))?;
-                    Ok(written)
-                });
+        let outcome = extract(analysis, selection, &mut || Box::new(chain(inputs)), content, &mut out)
+            .map_err(|error| named(&error))
+            .and_then(|written| {
+                out.flush().map_err(|error| named(&error))?;
+                drop(out);
+                fs::rename(&part, &self.output).map_err(|error| named(&error))?;
+                Ok(written)
+            });
         if outcome.is_err() {
             // It was renamed, or nothing can be done.
             let _ = fs::remove_file(&part);

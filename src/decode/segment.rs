@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::Tunnel;
 use crate::capture::{Packet, Place};
 use crate::steps::step;
+use crate::unshown::Unshown;
 
 /// Where and when a packet stood in the capture: the evidence every later fact points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -77,7 +78,7 @@ pub enum Fragment {
 }
 
 /// One TCP segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Segment<'a> {
     /// Where it stood.
     pub at: At,
@@ -95,6 +96,21 @@ pub struct Segment<'a> {
     pub quality: Quality,
     /// The tunnel that it came through; its addresses are none of the connection's.
     pub tunnel: Option<Tunnel>,
+}
+
+impl std::fmt::Debug for Segment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Segment")
+            .field("at", &self.at)
+            .field("interface", &self.interface)
+            .field("ip", &self.ip)
+            .field("tcp", &self.tcp)
+            .field("payload", &Unshown(self.payload))
+            .field("payload_len", &self.payload_len)
+            .field("quality", &self.quality)
+            .field("tunnel", &self.tunnel)
+            .finish()
+    }
 }
 
 /// The TCP header, as much as was recorded (RFC 9293 3.1).
@@ -154,7 +170,7 @@ pub struct Quality {
 }
 
 /// One UDP datagram.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Udp<'a> {
     /// Where it stood.
     pub at: At,
@@ -166,6 +182,18 @@ pub struct Udp<'a> {
     pub dst_port: u16,
     /// Payload bytes that were recorded.
     pub payload: &'a [u8],
+}
+
+impl std::fmt::Debug for Udp<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Udp")
+            .field("at", &self.at)
+            .field("ip", &self.ip)
+            .field("src_port", &self.src_port)
+            .field("dst_port", &self.dst_port)
+            .field("payload", &Unshown(self.payload))
+            .finish()
+    }
 }
 
 /// An ICMP error, with the transport header it quotes.

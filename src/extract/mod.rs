@@ -1,8 +1,9 @@
 //! The packets of a finding or a connection, in a file of their own.
 //!
 //! An analysis says which connections are meant; the captures are read again for their packets. The file explains itself:
-//! the verdict is its comment, the evidence that of its packets. With a [`Redactor`] it can be shown to strangers: addresses
-//! are those of the redacted report, and of what was said only that stays which names nobody (`mask`).
+//! the verdict is its comment, the evidence that of its packets. Passwords and statements that were sent in clear are left out
+//! ([`Content`]). With a [`Redactor`] it can be shown to strangers: addresses are those of the redacted report, and of what was
+//! said only that stays which names nobody (`mask`).
 
 mod mask;
 mod packet;
@@ -17,10 +18,11 @@ use std::io::{self, Write};
 use crate::analysis::Analysis;
 use crate::capture::{Packet, PcapngWriter, Source};
 use crate::decode::{Decoded, decode};
-use crate::report::Redactor;
+use crate::report::{Redactor, one_line};
 
 pub use selection::{NotThere, Pick, Selection};
 
+use mask::Hidden;
 use packet::{Cards, Shown};
 use streams::Streams;
 
@@ -36,6 +38,19 @@ pub struct Written {
     pub bytes: u64,
     /// Packets with a comment on what they are evidence of.
     pub evidence: u64,
+}
+
+/// What of the packets is written.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// All of it, passwords and statements that were sent in clear, too.
+    Everything,
+    /// All but secrets: the passwords, tokens and tickets of logins in clear, what was asked once they were through, the
+    /// answers, and what cannot be told from them. Their bytes are zero.
+    WithoutSecrets,
+    /// What names nobody. The redactor must have redacted the analysis (or a copy of it) before, so that names and addresses
+    /// are the same.
+    Redacted(&'a mut Redactor),
 }
 
 /// Why nothing was written, or not all.
@@ -55,8 +70,7 @@ pub enum Error {
 /// Writes what belongs to a selection to a pcapng file, with times, lengths, link types and interfaces as they were captured.
 ///
 /// `open` opens the captures that `analysis` is of, each time anew, in the same order: they are read once to find what the
-/// evidence quotes, once more for a redaction to join what was said, and once for the packets. With a `redactor` the comments are
-/// redacted as well, so it must have redacted the analysis (or a copy of it) before.
+/// evidence quotes, once more to join what was said, so that what is hidden can be found, and once for the packets.
 ///
 /// # Errors
 /// When a capture cannot be read again, or `out` fails; then what was written is of no use.
@@ -64,30 +78,20 @@ pub fn extract(
     analysis: &Analysis,
     mut selection: Selection,
     open: &mut dyn FnMut() -> Box<dyn Source>,
-    mut redactor: Option<&mut Redactor>,
+    mut content: Content<'_>,
     out: impl Write,
 ) -> Result<Written, Error> {
     each(open().as_mut(), &mut |packet| {
         selection.look(packet);
         Ok(())
     })?;
-    let mut streams = Streams::default();
-    if redactor.is_some() {
-        each(open().as_mut(), &mut |packet| {
-            if selection.has(packet)
-                && let Decoded::Tcp(segment) = decode(packet)
-            {
-                streams.collect(&segment);
-            }
-            Ok(())
-        })?;
-        streams.read();
-    }
-    let told = |redactor: Option<&Redactor>, text: &str| {
-        redactor.map_or_else(|| text.to_owned(), |redactor| redactor.text(text))
+    let mut streams = match content {
+        Content::Everything => Streams::default(),
+        Content::WithoutSecrets => streams(&selection, open().as_mut(), Hidden::Secrets)?,
+        Content::Redacted(_) => streams(&selection, open().as_mut(), Hidden::Names)?,
     };
-    let mut verdict = told(redactor.as_deref(), selection.verdict());
-    if redactor.is_some() {
+    let mut verdict = content.told(selection.verdict());
+    if matches!(content, Content::Redacted(_)) {
         verdict.push_str(
             "\nRedacted: addresses and names are replaced, and what may hold names is blank or cut.",
         );
@@ -103,20 +107,27 @@ pub fn extract(
             return Ok(());
         }
         let mut comments: Vec<String> =
-            selection.comments(packet).iter().map(|text| told(redactor.as_deref(), text)).collect();
+            selection.comments(packet).iter().map(|text| content.told(text)).collect();
         file.written.evidence += u64::from(!comments.is_empty());
-        let name = interface_name(analysis, packet, redactor.as_deref());
-        match redactor.as_deref_mut() {
-            Some(redactor) => {
+        let name = interface_name(analysis, packet, &content);
+        match &mut content {
+            Content::Redacted(redactor) => {
                 let Some(shown) = packet::shown(packet, &mut streams, redactor, &mut cards) else {
                     return Ok(());
                 };
-                comments.extend(what_is_missing(&shown));
+                comments.extend(what_is_missing("redacted", shown.blank, shown.cut));
                 let Shown { bytes, link, original_len, .. } = &shown;
                 let packet = Packet { bytes, link: *link, original_len: *original_len, ..*packet };
                 file.packet(&packet, &name, &comments)
             }
-            None => file.packet(packet, &name, &comments),
+            Content::WithoutSecrets => match packet::without_secrets(packet, &mut streams) {
+                Some((bytes, blank)) => {
+                    comments.extend(what_is_missing("secrets left out", blank, 0));
+                    file.packet(&Packet { bytes: &bytes, ..*packet }, &name, &comments)
+                }
+                None => file.packet(packet, &name, &comments),
+            },
+            Content::Everything => file.packet(packet, &name, &comments),
         }
     })?;
     if file.written.packets == 0 {
@@ -126,25 +137,50 @@ pub fn extract(
     Ok(file.finish(end.map(|end| end.0))?)
 }
 
-/// What a redaction took out of a packet.
-fn what_is_missing(shown: &Shown) -> Option<String> {
+impl Content<'_> {
+    /// A text about the packets.
+    fn told(&self, text: &str) -> String {
+        match self {
+            Self::Redacted(redactor) => redactor.text(text),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// What was said on the connections of a selection, and what of it is hidden.
+fn streams(selection: &Selection, source: &mut dyn Source, hidden: Hidden) -> Result<Streams, Error> {
+    let mut streams = Streams::default();
+    each(source, &mut |packet| {
+        if selection.has(packet)
+            && let Decoded::Tcp(segment) = decode(packet)
+        {
+            streams.collect(&segment);
+        }
+        Ok(())
+    })?;
+    streams.read(hidden);
+    Ok(streams)
+}
+
+/// What was taken out of a packet.
+fn what_is_missing(why: &str, blank: usize, cut: usize) -> Option<String> {
     let bytes = |count: usize| format!("{count} {}", if count == 1 { "byte" } else { "bytes" });
-    let what = match (shown.blank, shown.cut) {
+    let what = match (blank, cut) {
         (0, 0) => return None,
         (blank, 0) => format!("{} blank", bytes(blank)),
         (0, cut) => format!("{} cut", bytes(cut)),
         (blank, cut) => format!("{} blank and {cut} cut", bytes(blank)),
     };
-    Some(format!("tdscope: redacted, {what}"))
+    Some(format!("tdscope: {why}, {what}"))
 }
 
 /// What an interface is called: the capture it was in, and its number there when it is not the first.
-fn interface_name(analysis: &Analysis, packet: &Packet<'_>, redactor: Option<&Redactor>) -> String {
+fn interface_name(analysis: &Analysis, packet: &Packet<'_>, content: &Content<'_>) -> String {
     let path = analysis.captures.get(packet.file as usize).map_or("", |capture| capture.path.as_str());
-    let path = redactor.map_or_else(|| path.to_owned(), |redactor| redactor.text(path));
-    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+    let path = content.told(path);
+    let name = one_line(path.rsplit(['/', '\\']).next().unwrap_or_default());
     match packet.interface {
-        0 => name.to_owned(),
+        0 => name,
         number => format!("{name} interface {number}"),
     }
 }

@@ -109,6 +109,54 @@ pub(super) fn shown(
     Some(Shown { bytes, link: packet.link, original_len: packet.original_len, blank: shown.blank, cut })
 }
 
+/// A packet's bytes without secrets, and how many are blank; `None` when none has to be. Headers stay as they are, and a
+/// checksum that was right, or was not, is so again.
+pub(super) fn without_secrets(packet: &Packet<'_>, streams: &mut Streams) -> Option<(Vec<u8>, usize)> {
+    let mut bytes = packet.bytes.to_vec();
+    let (range, checksum) = match decode(packet) {
+        Decoded::Tcp(segment) if !segment.payload.is_empty() => {
+            let at = place(packet.bytes, segment.payload)?;
+            // Options are whole where payload follows.
+            let header = at.checked_sub(20 + segment.tcp.options.len())?;
+            let (shown, _) = streams.shown(&segment);
+            let range = at..at + segment.payload.len();
+            let place = bytes.get_mut(range.clone())?;
+            place.fill(0);
+            place.iter_mut().zip(shown).for_each(|(place, byte)| *place = byte);
+            (range, header + 16)
+        }
+        Decoded::Icmp(_) => {
+            let inside = carried(packet)?.bytes;
+            let icmp = Layout::of(inside)?.payload.0;
+            let quoted = inside.get(icmp + 8..)?;
+            let layout = Layout::of(quoted).filter(|layout| layout.protocol == TCP)?;
+            // Behind the header that TCP always has there may be payload.
+            let from = icmp + 8 + layout.payload.0 + 20;
+            let at = place(packet.bytes, inside)?;
+            let range = at + from..at + inside.len();
+            bytes.get_mut(range.clone())?.fill(0);
+            (range, at + icmp + 2)
+        }
+        _ => return None,
+    };
+    let before = packet.bytes.get(range.clone())?;
+    let blank = bytes.get(range.clone())?.iter().zip(before).filter(|(now, then)| now != then).count();
+    if blank == 0 {
+        return None;
+    }
+    let change = sum(before).wrapping_sub(sum(bytes.get(range)?));
+    let stated = number(&bytes, checksum)?;
+    // The complement of the sum goes up by what the sum goes down (RFC 1624 3).
+    set(&mut bytes, checksum, folded(u64::from(stated) + change));
+    Some((bytes, blank))
+}
+
+/// Where a part of `bytes` begins in it.
+fn place(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    let at = (part.as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
+    (at + part.len() <= bytes.len()).then_some(at)
+}
+
 /// How much of an IP packet's payload stays, and how much of that is blank.
 struct Kept {
     bytes: usize,

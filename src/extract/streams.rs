@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::mask::{Letters, Mask};
+use super::mask::{Hidden, Letters, Mask};
 use crate::decode::{Segment, TcpFlags};
 
 /// Bytes of a direction that are read, from its first. Logins have a few thousand; what comes later is cut.
@@ -55,10 +55,11 @@ impl Streams {
         }
     }
 
-    /// Finds the frames of all that was taken in; what comes is looked up from the first packet on again.
-    pub(super) fn read(&mut self) {
+    /// Finds the frames of all that was taken in, and what of them is hidden; what comes is looked up from the first packet on
+    /// again.
+    pub(super) fn read(&mut self, hidden: Hidden) {
         let mut letters = Letters::default();
-        self.streams.iter_mut().for_each(|stream| stream.mask.read(&mut letters));
+        self.streams.iter_mut().for_each(|stream| stream.mask.read(hidden, &mut letters));
         self.current.clear();
     }
 

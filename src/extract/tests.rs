@@ -70,7 +70,8 @@ fn extracted_of(
     }
     let mut out = Vec::new();
     let mut open = || -> Box<dyn Source> { Box::new(chain(files)) };
-    let written = extract(&analysis, selection, &mut open, redactor.as_mut(), &mut out).unwrap();
+    let content = redactor.as_mut().map_or(Content::WithoutSecrets, Content::Redacted);
+    let written = extract(&analysis, selection, &mut open, content, &mut out).unwrap();
     (out, written, analysis)
 }
 
@@ -272,7 +273,7 @@ fn captures_that_changed_are_told() {
     let selection = Selection::new(&analysis, first(), true).unwrap();
     let other = files("port-closed");
     let mut open = || -> Box<dyn Source> { Box::new(chain(&other)) };
-    let outcome = extract(&analysis, selection, &mut open, None, Vec::new());
+    let outcome = extract(&analysis, selection, &mut open, Content::WithoutSecrets, Vec::new());
     assert!(matches!(outcome, Err(Error::Changed)), "{outcome:?}");
 }
 
@@ -380,14 +381,15 @@ fn of_what_came_through_a_tunnel_only_the_packet_in_it_is_shown() {
         };
         let mut plain = Vec::new();
         let selection = Selection::new(&analysis, first(), true).unwrap();
-        extract(&analysis, selection, &mut open, None, &mut plain).unwrap();
+        extract(&analysis, selection, &mut open, Content::Everything, &mut plain).unwrap();
         assert!(outer(&plain) == tunnel, "as it was captured");
 
         let mut redactor = Redactor::new();
         let selection = Selection::new(&analysis, first(), true).unwrap();
         redactor.redact(&mut analysis);
         let mut out = Vec::new();
-        let written = extract(&analysis, selection, &mut open, Some(&mut redactor), &mut out).unwrap();
+        let content = Content::Redacted(&mut redactor);
+        let written = extract(&analysis, selection, &mut open, content, &mut out).unwrap();
         assert!(!outer(&out) && !has(&out, &[0, 0x50, 0x56, 9, 9]), "{name}");
         assert!(cards(&plain).iter().all(|card| !has(&out, card)), "{name}: a hardware address is left");
         for name in NAMES {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::capture::{LinkType, Packet};
 use crate::decode::Flow;
 use crate::facts::At;
+use crate::unshown::Unshown;
 
 /// Packets in the order they came, as many of the latest as there is room for. A packet takes its bytes and those of its
 /// [`Entry`], one behind the other; both go on at the front where the end of the buffer is reached. Nothing is allocated
@@ -12,7 +13,7 @@ use crate::facts::At;
 /// into the same bucket.
 #[derive(Debug)]
 pub(super) struct Ring {
-    bytes: Vec<u8>,
+    bytes: Unshown<Vec<u8>>,
     /// Where the oldest packet's entry begins.
     oldest: usize,
     /// Bytes in use from there on.
@@ -71,7 +72,7 @@ impl Ring {
     /// A ring of so many bytes, entries included.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
-            bytes: vec![0; bytes],
+            bytes: Unshown(vec![0; bytes]),
             oldest: 0,
             used: 0,
             gone: 0,

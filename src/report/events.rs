@@ -7,6 +7,7 @@ use super::json::{Connection, Report, SCHEMA, VerdictReference, connection, repo
 use crate::analysis::{Analysis, Counts, News, Reference};
 use crate::facts::{At, Endpoint, Time};
 use crate::rules::{Finding, Severity};
+use crate::sanitize::JsonText;
 
 /// One line.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -157,9 +158,11 @@ impl<'a> Event<'a> {
     /// The line, with its line feed.
     #[must_use]
     pub fn line(self) -> String {
-        let mut text = serde_json::to_string(&Line { schema: SCHEMA, event: self }).unwrap_or_default();
-        text.push('\n');
-        text
+        let mut line = Vec::new();
+        // Memory can be written to, and what is written is UTF-8.
+        let _ = serde_json::to_writer(JsonText(&mut line), &Line { schema: SCHEMA, event: self });
+        line.push(b'\n');
+        String::from_utf8(line).unwrap_or_default()
     }
 }
 

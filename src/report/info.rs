@@ -9,6 +9,7 @@ use super::json::schema_of;
 use super::text::{Style, inspections};
 use crate::analysis::Inspection;
 use crate::facts::{CaptureFacts, Endpoint, LoginCounts};
+use crate::sanitize::JsonText;
 
 /// The schema that the report follows; the number changes when a field goes or changes its meaning.
 pub const SCHEMA: &str = "tdscope-info/1";
@@ -73,7 +74,7 @@ struct Server<'a> {
 pub fn json(files: &[Inspection], out: &mut dyn Write) -> io::Result<()> {
     let files = files.iter().map(file).collect();
     let report = Report { schema: SCHEMA, version: env!("CARGO_PKG_VERSION"), files };
-    serde_json::to_writer_pretty(&mut *out, &report)?;
+    serde_json::to_writer_pretty(JsonText(&mut *out), &report)?;
     out.write_all(b"\n")
 }
 

@@ -13,6 +13,7 @@ use crate::facts::{
 };
 use crate::reference::product_name;
 use crate::rules::{Confidence, Finding, Ruling, Severity};
+use crate::sanitize::JsonText;
 
 /// The name of the schema; a breaking change raises the number.
 pub const SCHEMA: &str = "tdscope/1";
@@ -227,7 +228,7 @@ pub struct VerdictReference {
 pub fn write(analysis: &Analysis, least: Severity, out: &mut dyn Write) -> io::Result<()> {
     // Its small pieces are put together here, where the compiler sees how.
     let mut pieces = io::BufWriter::with_capacity(PIECES, out);
-    serde_json::to_writer_pretty(&mut pieces, &report(analysis, least))?;
+    serde_json::to_writer_pretty(JsonText(&mut pieces), &report(analysis, least))?;
     pieces.write_all(b"\n")?;
     pieces.flush()
 }

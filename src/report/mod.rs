@@ -13,9 +13,8 @@ pub mod markdown;
 pub mod parquet;
 mod redact;
 pub mod rules;
-mod sanitize;
 pub mod text;
 mod words;
 
+pub use crate::sanitize::one_line;
 pub use redact::Redactor;
-pub use sanitize::one_line;

@@ -4,6 +4,7 @@ use super::lane::{Lane, Unit};
 use super::story::Story;
 use crate::facts::{LoginProof, Moment, Side, TdsFacts, TlsFacts};
 use crate::tls::{HandshakeType, TlsEvent};
+use crate::unshown::Unshown;
 
 /// The facts of a dialogue, as they grow.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,7 @@ pub(super) struct Dialogue {
     /// A clear TDS version granted or asked for, for reading tokens.
     pub(super) tds_version: crate::tds::TdsVersion,
     /// The server's first words when it spoke before the client did, which a SQL Server never does.
-    pub(super) early_words: Option<(Moment, Vec<u8>)>,
+    pub(super) early_words: Option<(Moment, Unshown<Vec<u8>>)>,
     /// The server said something of which bytes are missing.
     pub(super) server_cut: bool,
     /// Attempts to go on after the login was answered with a route elsewhere or an error do not count.

@@ -8,6 +8,7 @@
 use crate::steps::step;
 use crate::tds::{PACKET_HEADER_LEN, PacketHeader, PacketType, SMP_HEADER_LEN, SmpHeader};
 use crate::tls::{PartialMessage, RecordReader, TlsEvent, starts_like_record};
+use crate::unshown::Unshown;
 
 /// Capacity of the payload buffer that is kept from one message to the next.
 const BUFFER_KEPT: usize = 512;
@@ -47,9 +48,9 @@ pub(super) enum Unit<'a> {
 pub(super) struct Lane {
     state: State,
     /// Bytes of a header that is not complete.
-    head: Vec<u8>,
+    head: Unshown<Vec<u8>>,
     kind: PacketType,
-    payload: Vec<u8>,
+    payload: Unshown<Vec<u8>>,
     len: u64,
     cut: bool,
     in_message: bool,

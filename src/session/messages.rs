@@ -11,6 +11,7 @@ use crate::tds::{
     EncryptionSetting, Guess, Guid, LegacyLogin, Login7, PacketType, Prelogin, Service, SmpHeader, Token,
     negotiate, parse_tokens, recognize_server,
 };
+use crate::unshown::Unshown;
 
 /// ERROR tokens kept.
 const ERRORS: usize = 8;
@@ -209,7 +210,7 @@ impl Dialogue {
         let asked = self.facts.prelogin.is_some() || self.facts.strict || self.tls.client.is_some();
         if !asked {
             let shown = bytes.get(..STRANGE_BYTES.min(bytes.len())).unwrap_or_default();
-            self.early_words.get_or_insert_with(|| (at, shown.to_vec()));
+            self.early_words.get_or_insert_with(|| (at, Unshown(shown.to_vec())));
         } else if self.other_service(bytes, at) {
             self.story.push(side, Letters::Unknown, at);
         }

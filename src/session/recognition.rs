@@ -5,6 +5,7 @@ use crate::session::dialogue::Dialogue;
 use crate::steps::step;
 use crate::tds::{Guess, recognize_client, recognize_server};
 use crate::tls::starts_like_record;
+use crate::unshown::Unshown;
 
 /// Bytes of a direction that are held, at most, until it is recognised.
 const HELD: usize = 2048;
@@ -15,7 +16,7 @@ const PATIENCE: u32 = 32;
 /// The first bytes of a direction that is not recognised yet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pending {
-    bytes: Vec<u8>,
+    bytes: Unshown<Vec<u8>>,
     /// The segments they came in: length, and where it stood.
     parts: Vec<(usize, Moment)>,
     /// Bytes after them that were not held.

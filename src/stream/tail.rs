@@ -1,6 +1,8 @@
 //! The last bytes that were told of one direction, for comparison: what comes again with other content was forged, one of the
 //! two, and which of them the receiver took is not known.
 
+use crate::unshown::Unshown;
+
 /// Bytes that are remembered: a TLS handshake's flight, as far as it is read.
 const KEPT: usize = 4096;
 
@@ -9,7 +11,7 @@ const KEPT: usize = 4096;
 pub(super) struct Tail {
     /// Offset of the first byte that is kept.
     start: u64,
-    bytes: Vec<u8>,
+    bytes: Unshown<Vec<u8>>,
 }
 
 impl Tail {

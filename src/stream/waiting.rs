@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::decode::At;
 use crate::steps::step;
+use crate::unshown::Unshown;
 
 /// What waits, by offset. Bytes never overlap: what came first is kept.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +18,7 @@ pub(super) struct Waiting {
 /// Bytes of a segment.
 #[derive(Debug, Clone)]
 struct Piece {
-    bytes: Vec<u8>,
+    bytes: Unshown<Vec<u8>>,
     /// The other side was heard up to this offset when it was sent.
     after: u64,
     at: At,
@@ -115,7 +116,7 @@ impl Waiting {
         let taken = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
         let fresh = bytes.get(..taken).unwrap_or_default();
         self.bytes += fresh.len();
-        self.pieces.insert(from, Piece { bytes: fresh.to_vec(), after, at });
+        self.pieces.insert(from, Piece { bytes: Unshown(fresh.to_vec()), after, at });
         taken
     }
 
@@ -139,7 +140,7 @@ impl Waiting {
             if news {
                 // What is held fits memory, so its length fits usize.
                 bytes.drain(..(next - start) as usize);
-                return Some(Released::Bytes { bytes, at });
+                return Some(Released::Bytes { bytes: bytes.0, at });
             }
         }
         while let Some(cut) = self.cuts.first_entry().filter(|cut| *cut.key() <= next) {

@@ -51,6 +51,8 @@ const FIXED_PART_7_1: usize = 86;
 const PASSWORD: (usize, usize) = (44, 2);
 const SSPI: (usize, usize) = (78, 1);
 const CHANGE_PASSWORD: (usize, usize) = (86, 2);
+/// Where those of the names stand: HostName, UserName, AppName, ServerName, CltIntName, Language, Database.
+const NAMES: [usize; 7] = [36, 40, 48, 52, 60, 64, 68];
 /// OptionFlags2: integrated security (MS-TDS 2.2.6.4).
 const INTEGRATED_SECURITY: u8 = 0x80;
 /// OptionFlags3: a feature extension follows.
@@ -88,6 +90,15 @@ impl Login7 {
         login.database = login.text(payload, 68);
         login.fed_auth = byte(27) & EXTENSION != 0 && has_fed_auth(payload);
         login
+    }
+
+    /// Where in a LOGIN7 its names stand: host, user, application, server, library, language and database. None of them has a
+    /// byte of a password or a token.
+    #[must_use]
+    pub fn names(payload: &[u8]) -> Vec<Range<usize>> {
+        let login = Self::parse(payload);
+        let ranges = NAMES.into_iter().filter_map(|at| range(payload, (at, 2)));
+        ranges.filter(|range| !login.secret(payload, range)).collect()
     }
 
     /// The string that the offset and length at `at` name; lengths count UTF-16 units.

@@ -7,6 +7,7 @@
 
 use super::{AlertDescription, AlertLevel, ContentType, HandshakeType, Malformed, ProtocolVersion};
 use crate::steps::step;
+use crate::unshown::Unshown;
 
 /// Length of a record header.
 const HEADER: usize = 5;
@@ -81,9 +82,9 @@ pub struct RecordReader {
     body_left: usize,
     body: Body,
     /// Handshake bytes of a message that is not complete.
-    held: Vec<u8>,
+    held: Unshown<Vec<u8>>,
     /// Body of a record that is held whole.
-    short: Vec<u8>,
+    short: Unshown<Vec<u8>>,
     /// Bytes still to be stepped over of a handshake message that is too long or has a gap in it.
     step_over: usize,
     /// A gap swallowed the boundary between two handshake messages.
@@ -136,8 +137,8 @@ impl RecordReader {
             self.adrift |= messages;
             self.body = Body::Skip;
         }
-        self.held = Vec::new();
-        self.short = Vec::new();
+        self.held = Unshown::default();
+        self.short = Unshown::default();
         if self.body_left == 0 {
             self.header_len = 0;
         }
@@ -191,8 +192,8 @@ impl RecordReader {
 
     fn die(&mut self) {
         self.dead = true;
-        self.held = Vec::new();
-        self.short = Vec::new();
+        self.held = Unshown::default();
+        self.short = Unshown::default();
     }
 
     fn push_header<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn FnMut(TlsEvent<'_>)) -> &'a [u8] {
@@ -238,7 +239,7 @@ impl RecordReader {
             ContentType::ALERT => Body::Whole,
             ContentType::CHANGE_CIPHER_SPEC => {
                 self.encrypted = true;
-                self.held = Vec::new();
+                self.held = Unshown::default();
                 self.step_over = 0;
                 sink(TlsEvent::ChangeCipherSpec);
                 Body::Skip

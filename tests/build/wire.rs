@@ -1,10 +1,10 @@
 //! TDS and TLS messages as bytes.
 
 /// TDS packet types (MS-TDS 2.2.3.1.1).
-const BATCH: u8 = 1;
-const RESPONSE: u8 = 4;
-const LOGIN7: u8 = 16;
-const PRELOGIN: u8 = 18;
+pub(crate) const BATCH: u8 = 1;
+pub(crate) const RESPONSE: u8 = 4;
+pub(crate) const LOGIN7: u8 = 16;
+pub(crate) const PRELOGIN: u8 = 18;
 
 /// TLS content types (RFC 8446 5.1).
 pub(crate) const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -30,7 +30,7 @@ pub(crate) const TDS_7_0: u32 = 0x7000_0000;
 pub(crate) const TDS_7_4: u32 = 0x7400_0004;
 
 /// A TDS message in one packet.
-fn tds(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn tds(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len() + 8).unwrap().to_be_bytes();
     [&[kind, 1, length[0], length[1], 0, 0, 1, 0], body].concat()
 }
@@ -60,18 +60,18 @@ pub(crate) fn record(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind, 3, 3, length[0], length[1]], body].concat()
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap().to_be_bytes();
     [&[kind, length[1], length[2], length[3]], body].concat()
 }
 
-fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
+pub(crate) fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap();
     [&kind.to_be_bytes()[..], &length.to_be_bytes(), body].concat()
 }
 
 /// A list of 16-bit numbers, its length in bytes before it.
-fn list(numbers: &[u16]) -> Vec<u8> {
+pub(crate) fn list(numbers: &[u16]) -> Vec<u8> {
     let mut bytes = u16::try_from(numbers.len() * 2).unwrap().to_be_bytes().to_vec();
     bytes.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
     bytes
@@ -103,8 +103,7 @@ pub(crate) fn client_hello(hello: Hello) -> Vec<u8> {
     body.extend([1, 0]);
     let groups: &[u16] =
         if hello.post_quantum { &[X25519_MLKEM768, X25519, 23, 24] } else { &[X25519, 23, 24] };
-    let host = b"sql1.example.net";
-    let mut extensions = extension(SERVER_NAME, &[&[0, 19, 0, 0, 16][..], host].concat());
+    let mut extensions = server_name(b"sql1.example.net");
     extensions.extend(extension(SUPPORTED_GROUPS, &list(groups)));
     extensions.extend(extension(SIGNATURE_ALGORITHMS, &list(&[0x0804, 0x0401, 0x0403, 0x0501, 0x0503])));
     if hello.extended_master_secret {
@@ -120,6 +119,13 @@ pub(crate) fn client_hello(hello: Hello) -> Vec<u8> {
     body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
     body.extend(extensions);
     record(HANDSHAKE, &message(1, &body))
+}
+
+/// The server's name that a client asks for (RFC 6066 3).
+pub(crate) fn server_name(host: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(host.len()).unwrap();
+    let list = (length + 3).to_be_bytes();
+    extension(SERVER_NAME, &[&list[..], &[0], &length.to_be_bytes(), host].concat())
 }
 
 fn share(group: u16, length: u16) -> Vec<u8> {
@@ -146,58 +152,117 @@ pub(crate) fn resumption(id: u8, extended_master_secret: bool) -> Vec<u8> {
         .concat()
 }
 
-fn text(value: &str) -> Vec<u8> {
+pub(crate) fn text(value: &str) -> Vec<u8> {
     value.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
 /// A text with its length in characters before it, in one byte.
-fn short(value: &str) -> Vec<u8> {
-    [&[u8::try_from(value.len()).unwrap()][..], &text(value)].concat()
+pub(crate) fn short(value: &str) -> Vec<u8> {
+    [&[u8::try_from(text(value).len() / 2).unwrap()][..], &text(value)].concat()
 }
 
 /// The same in two bytes.
-fn long(value: &str) -> Vec<u8> {
-    [&u16::try_from(value.len()).unwrap().to_le_bytes()[..], &text(value)].concat()
+pub(crate) fn long(value: &str) -> Vec<u8> {
+    [&u16::try_from(text(value).len() / 2).unwrap().to_le_bytes()[..], &text(value)].concat()
 }
+
+/// What a LOGIN7 says (MS-TDS 2.2.6.4).
+#[derive(Clone, Copy)]
+pub(crate) struct Login<'a> {
+    pub(crate) version: u32,
+    pub(crate) host: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) app: &'a str,
+    pub(crate) server: &'a str,
+    pub(crate) library: &'a str,
+    pub(crate) database: &'a str,
+    pub(crate) sspi: &'a [u8],
+    pub(crate) new_password: &'a str,
+    /// FEATUREEXT: what stands before the terminator.
+    pub(crate) features: &'a [u8],
+}
+
+/// A login of a SQL Server user.
+pub(crate) const PLAIN: Login<'static> = Login {
+    version: TDS_7_4,
+    host: "app1",
+    user: "orders",
+    password: "not-a-secret",
+    app: "orders",
+    server: "sql1",
+    library: "built",
+    database: "sales",
+    sspi: &[],
+    new_password: "",
+    features: &[],
+};
 
 /// LOGIN7 in clear (MS-TDS 2.2.6.4).
 pub(crate) fn login7(version: u32) -> Vec<u8> {
-    /// Length of the fixed part.
-    const FIXED: usize = 94;
-    let strings = ["app1", "orders", "not-a-secret", "orders", "sql1", "", "built", "", "sales"];
-    let mut table = Vec::new();
-    let mut data = Vec::new();
-    for (index, value) in strings.iter().enumerate() {
-        table.extend(u16::try_from(FIXED + data.len()).unwrap().to_le_bytes());
-        table.extend(u16::try_from(value.len()).unwrap().to_le_bytes());
-        // The password is scrambled (MS-TDS 2.2.6.4): nibbles swapped, then XOR 0xA5.
-        let is_password = index == 2;
-        data.extend(
-            text(value).into_iter().map(|byte| if is_password { byte.rotate_left(4) ^ 0xA5 } else { byte }),
-        );
-    }
-    let end = u16::try_from(FIXED + data.len()).unwrap().to_le_bytes();
-    table.extend([2, 0, 0, 0, 10, 1]);
-    for _ in 0..3 {
-        table.extend(end);
-        table.extend([0, 0]);
-    }
-    table.extend([0; 4]);
-    let mut fixed = Vec::new();
-    for word in [version, 4096, 7, 4242, 0] {
-        fixed.extend(word.to_le_bytes());
-    }
-    fixed.extend([0xE0, 3, 0, 0, 0, 0, 0, 0, 9, 4, 0, 0]);
-    let length = u32::try_from(4 + fixed.len() + table.len() + data.len()).unwrap();
-    tds(LOGIN7, &[&length.to_le_bytes()[..], &fixed, &table, &data].concat())
+    tds(LOGIN7, &login(&Login { version, ..PLAIN }))
 }
 
-fn token(kind: u8, body: &[u8]) -> Vec<u8> {
+/// The body of a LOGIN7.
+pub(crate) fn login(login: &Login<'_>) -> Vec<u8> {
+    /// Length of the fixed part.
+    const FIXED: usize = 94;
+    // The flag that says that features follow (MS-TDS 2.2.6.4, fExtension).
+    let flags = if login.features.is_empty() { 0 } else { 0x10 };
+    let mut fixed = Vec::new();
+    for word in [login.version, 4096, 7, 4242, 0] {
+        fixed.extend(word.to_le_bytes());
+    }
+    fixed.extend([0xE0, 3, 0, flags, 0, 0, 0, 0, 9, 4, 0, 0]);
+    let mut table = Vec::new();
+    let mut data = Vec::new();
+    // Lengths are in units of so many bytes.
+    let mut field = |table: &mut Vec<u8>, bytes: &[u8], unit: usize| {
+        table.extend(u16::try_from(FIXED + data.len()).unwrap().to_le_bytes());
+        table.extend(u16::try_from(bytes.len() / unit).unwrap().to_le_bytes());
+        data.extend(bytes);
+    };
+    for value in [login.host, login.user] {
+        field(&mut table, &text(value), 2);
+    }
+    field(&mut table, &scrambled(login.password), 2);
+    for value in [login.app, login.server] {
+        field(&mut table, &text(value), 2);
+    }
+    // The extension is the place of the features, which stand at the end.
+    let extension = [0xEE; 4];
+    let place = if flags == 0 { &[][..] } else { &extension };
+    field(&mut table, place, 1);
+    for value in [login.library, "", login.database] {
+        field(&mut table, &text(value), 2);
+    }
+    table.extend([2, 0, 0, 0, 10, 1]);
+    field(&mut table, login.sspi, 1);
+    field(&mut table, &[], 1);
+    field(&mut table, &scrambled(login.new_password), 2);
+    table.extend([0; 4]);
+    if flags != 0 {
+        let place = u32::try_from(FIXED + data.len()).unwrap().to_le_bytes();
+        let at = data.windows(4).position(|four| four == extension).unwrap();
+        data[at..at + 4].copy_from_slice(&place);
+        data.extend(login.features);
+        data.push(0xFF);
+    }
+    let length = u32::try_from(4 + fixed.len() + table.len() + data.len()).unwrap();
+    [&length.to_le_bytes()[..], &fixed, &table, &data].concat()
+}
+
+/// As passwords are on the wire (MS-TDS 2.2.6.4): nibbles swapped, then XOR 0xA5.
+pub(crate) fn scrambled(password: &str) -> Vec<u8> {
+    text(password).into_iter().map(|byte| byte.rotate_left(4) ^ 0xA5).collect()
+}
+
+pub(crate) fn token(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap().to_le_bytes();
     [&[kind, length[0], length[1]], body].concat()
 }
 
-fn done(status: u16) -> Vec<u8> {
+pub(crate) fn done(status: u16) -> Vec<u8> {
     [&[0xFD][..], &status.to_le_bytes(), &[0; 10]].concat()
 }
 

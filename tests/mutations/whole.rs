@@ -8,7 +8,7 @@ use serde_json::Value;
 use tdscope::analysis::{Analysis, Analyzer, Device, Inspection, News, Settings, Watch};
 use tdscope::batch::{CaptureSummary, Triage};
 use tdscope::capture::{Chain, Source, open_reader};
-use tdscope::extract::{Pick, Selection, extract};
+use tdscope::extract::{Content, Pick, Selection, extract};
 use tdscope::facts::Time;
 use tdscope::report::events::Event;
 use tdscope::report::{Redactor, batch, events, html, info, json, markdown, text};
@@ -222,7 +222,12 @@ fn extracted(random: &mut Random, analysis: &Analysis, files: &[&[u8]], redactor
     let Ok(selection) = Selection::new(analysis, pick, random.one_in(2)) else { return };
     let mut out = Vec::new();
     let again = &mut || Box::new(chain(files)) as Box<dyn Source>;
-    let Ok(count) = extract(analysis, selection, again, redactor, &mut out) else { return };
+    let content = match redactor {
+        Some(redactor) => Content::Redacted(redactor),
+        None if random.one_in(4) => Content::Everything,
+        None => Content::WithoutSecrets,
+    };
+    let Ok(count) = extract(analysis, selection, again, content, &mut out) else { return };
     let analysis = analyzed(&[&out], Settings::default());
     let capture = &analysis.captures[0];
     assert!(capture.error.is_none() && capture.damage.is_empty(), "the extract is damaged: {capture:?}");

@@ -118,7 +118,7 @@ fn fragments_that_contradict_each_other_or_are_cut_are_not_joined() {
         }
         assert!(joined.ready().is_none(), "{name}");
         joined.give_up();
-        assert_eq!(joined.ready().unwrap().bytes, pieces[0], "{name}");
+        assert_eq!(*joined.ready().unwrap().bytes, pieces[0], "{name}");
     }
 }
 

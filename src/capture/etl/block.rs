@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::capture::{Chunk, LinkType};
+use crate::unshown::Unshown;
 
 /// Bytes that are copied together: what stays in the second-level cache.
 const SIZE: usize = 256 << 10;
@@ -19,7 +20,7 @@ pub(super) struct Block {
     /// Chunks that were handed out: each is used anew once nobody else has it.
     out: Vec<Chunk>,
     /// Bytes of the block that is being filled.
-    filling: Vec<u8>,
+    filling: Unshown<Vec<u8>>,
 }
 
 /// A packet in a block.
@@ -52,7 +53,7 @@ impl Block {
         self.at = 0;
         let unused = self.out.iter_mut().position(|chunk| Arc::get_mut(chunk).is_some());
         let mut next = unused.map_or_else(Chunk::default, |index| self.out.swap_remove(index));
-        self.filling = Arc::get_mut(&mut next).map(std::mem::take).unwrap_or_default();
+        self.filling = Unshown(Arc::get_mut(&mut next).map(std::mem::take).unwrap_or_default());
         self.filling.clear();
         self.out.push(std::mem::take(&mut self.chunk));
     }

@@ -8,6 +8,7 @@ use super::order::Part;
 use super::seen::Seen;
 use crate::capture::source::Meter;
 use crate::capture::{Chunk, DropReason, LinkType};
+use crate::unshown::Unshown;
 
 /// Interfaces that are told apart.
 const INTERFACES: usize = 4096;
@@ -26,7 +27,7 @@ pub(super) struct Packets {
     pub(super) block: Block,
     interfaces: BTreeMap<(u32, u32), u32>,
     /// Packets that are not whole, by who writes them.
-    open: BTreeMap<u64, Vec<u8>>,
+    open: BTreeMap<u64, Unshown<Vec<u8>>>,
     seen: Seen,
 }
 
@@ -84,14 +85,14 @@ impl Packets {
             if self.open.len() >= OPEN {
                 self.open.pop_first();
             }
-            self.open.insert(writer, Vec::new());
+            self.open.insert(writer, Unshown::default());
         }
         // The beginning of what has none was lost.
         let open = self.open.get_mut(&writer)?;
         if open.len() + bytes.len() <= MAX_PACKET {
             open.extend_from_slice(bytes);
         }
-        if piece.last { self.open.remove(&writer) } else { None }
+        if piece.last { self.open.remove(&writer).map(|packet| packet.0) } else { None }
     }
 
     fn interface(&mut self, known_as: (u32, u32)) -> u32 {

@@ -1,9 +1,11 @@
 //! What of one direction's bytes can be shown to strangers.
 //!
 //! Framing stays, so that whoever reads the masked bytes finds the same messages and records at the same places; in a body
-//! only what is known to name nobody stays, all else is zero. What follows bytes that are no framing is not shown at all.
+//! only what is known to name nobody stays, or to be no secret ([`Hidden`]), all else is zero. What follows bytes that are no
+//! framing is not shown at all.
 
 mod der;
+mod secrets;
 mod tds;
 mod tls;
 
@@ -18,6 +20,16 @@ use tls::Records;
 const BANNERS: [&[u8]; 3] = [b"HTTP/1.", b"SSH-2.0-", b"SSH-1."];
 /// First byte of a PRELOGIN option list: VERSION, which no token is.
 const OPTIONS: u8 = 0;
+
+/// What is not shown of bytes whose frames are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Hidden {
+    /// What may name somebody, and every secret.
+    #[default]
+    Names,
+    /// Where it is in clear: passwords, tokens and tickets, what is asked once a login is through, and the answers.
+    Secrets,
+}
 
 /// A letter for each name, the same for equal ones: names that differ still do, and tell nothing else.
 #[derive(Debug, Default)]
@@ -58,11 +70,14 @@ impl Mask {
     }
 
     /// Reads what was taken in, once all was.
-    pub(super) fn read(&mut self, letters: &mut Letters) {
+    pub(super) fn read(&mut self, hidden: Hidden, letters: &mut Letters) {
         self.out = vec![None; self.raw.len()];
-        let mut reader = Reader::default();
+        let mut reader = Reader { hidden, ..Reader::default() };
         reader.frames(self);
-        reader.records.finish(self, letters);
+        match hidden {
+            Hidden::Names => reader.records.finish(self, letters),
+            Hidden::Secrets => reader.records.keep(self),
+        }
     }
 
     /// What can be shown of bytes that stand at `at`, up to the first of which nothing is known, and how many of these are
@@ -120,6 +135,7 @@ impl Mask {
 /// Finds the frames of a direction.
 #[derive(Debug, Default)]
 struct Reader {
+    hidden: Hidden,
     records: Records,
     /// What the message's packets carry, when they carry no TLS: places of the bodies.
     message: Vec<usize>,
@@ -195,11 +211,15 @@ impl Reader {
         let places = std::mem::take(&mut self.message);
         self.carries_tls = None;
         let seen = mask.seen(&places);
-        let masked = match self.kind {
-            PacketType::PRELOGIN => tds::prelogin(&seen),
-            PacketType::RESPONSE if seen.first() == Some(&OPTIONS) => tds::prelogin(&seen),
-            PacketType::RESPONSE => tds::tokens(&seen),
-            PacketType::LOGIN7 => tds::login7(&seen),
+        let options = self.kind == PacketType::PRELOGIN
+            || self.kind == PacketType::RESPONSE && seen.first() == Some(&OPTIONS);
+        let masked = match (self.kind, self.hidden) {
+            (_, Hidden::Names) if options => tds::prelogin(&seen),
+            (_, Hidden::Secrets) if options => seen,
+            (PacketType::RESPONSE, hidden) => tds::tokens(&seen, hidden),
+            (PacketType::LOGIN7, Hidden::Names) => tds::login7(&seen),
+            (PacketType::LOGIN7, Hidden::Secrets) => secrets::login7(&seen),
+            (PacketType::LEGACY_LOGIN, Hidden::Secrets) => secrets::old_login(&seen),
             _ => Vec::new(),
         };
         mask.put(&places, &masked);

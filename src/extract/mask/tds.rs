@@ -1,5 +1,7 @@
 //! TDS messages without names. Each function gives bytes of the same length as it takes, or fewer: what is missing is blank.
 
+use super::Hidden;
+use crate::reference::login_error;
 use crate::tds::TokenType;
 
 /// Tokens of PRELOGIN (MS-TDS 2.2.6.5): whose values tell no names, and the instance.
@@ -65,13 +67,29 @@ pub(super) fn login7(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The tokens of a response as far as their lengths are known: numbers stay, texts have letters in their place.
-pub(super) fn tokens(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn tokens(bytes: &[u8], hidden: Hidden) -> Vec<u8> {
     let mut out = vec![0; bytes.len()];
     let mut at = 0;
     while let Some(length) = token(bytes, &mut out, at) {
+        if hidden == Hidden::Secrets && is_of_the_login(bytes.get(at..).unwrap_or_default()) {
+            copy(bytes, &mut out, at, length);
+        }
         at += length;
     }
     out
+}
+
+/// Whether a token says nothing but how a login went: messages of other numbers may quote statements.
+fn is_of_the_login(token: &[u8]) -> bool {
+    match token {
+        [kind, ..] if [TokenType::LOGINACK, TokenType::ENVCHANGE].contains(&TokenType(*kind)) => true,
+        [kind, _, _, n0, n1, n2, n3, ..]
+            if [TokenType::ERROR, TokenType::INFO].contains(&TokenType(*kind)) =>
+        {
+            login_error(u32::from_le_bytes([*n0, *n1, *n2, *n3])).is_some()
+        }
+        _ => false,
+    }
 }
 
 /// Masks the token at `at`; its length, when it is known and more may follow.
@@ -180,7 +198,7 @@ fn features(bytes: &[u8], out: &mut [u8], at: usize) -> Option<usize> {
 }
 
 /// Copies a range, as far as it is there.
-fn copy(from: &[u8], to: &mut [u8], at: usize, length: usize) {
+pub(super) fn copy(from: &[u8], to: &mut [u8], at: usize, length: usize) {
     let end = at.saturating_add(length).min(from.len());
     if let (Some(from), Some(to)) = (from.get(at..end), to.get_mut(at..end)) {
         to.copy_from_slice(from);
@@ -227,10 +245,10 @@ mod tests {
             let done = vec![0xFD, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
             [vec![0xAA, u8::try_from(body.len()).unwrap(), 0], body, done].concat()
         };
-        assert_eq!(tokens(&error("for bob", "SQL1")), error("xxxxxxx", "xxxx"));
+        assert_eq!(tokens(&error("for bob", "SQL1"), Hidden::Names), error("xxxxxxx", "xxxx"));
         let whole = error("for bob", "SQL1");
         for cut in 0..whole.len() {
-            let out = tokens(&whole[..cut]);
+            let out = tokens(&whole[..cut], Hidden::Names);
             assert!(out.len() == cut && !out.contains(&b'b'));
         }
     }

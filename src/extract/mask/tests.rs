@@ -4,7 +4,7 @@ use super::*;
 fn shown(bytes: &[u8]) -> Vec<u8> {
     let mut mask = Mask::default();
     mask.fill(0, bytes);
-    mask.read(&mut Letters::default());
+    mask.read(Hidden::Names, &mut Letters::default());
     mask.shown(0, bytes).0
 }
 
@@ -46,7 +46,7 @@ fn bytes_that_differ_from_those_joined_are_not_shown() {
     let bytes = record(0x15, &[2, 40]);
     let mut mask = Mask::default();
     mask.fill(0, &bytes);
-    mask.read(&mut Letters::default());
+    mask.read(Hidden::Names, &mut Letters::default());
     assert_eq!(mask.shown(0, b"corp"), (Vec::new(), 0));
     assert_eq!(mask.shown(5, &[2, 40]), (vec![2, 40], 0));
     assert_eq!(mask.shown(7, b"x"), (Vec::new(), 0));
@@ -58,7 +58,7 @@ fn a_gap_in_a_body_leaves_what_follows() {
     let mut mask = Mask::default();
     mask.fill(0, &whole[..7]);
     mask.fill(10, &whole[10..]);
-    mask.read(&mut Letters::default());
+    mask.read(Hidden::Names, &mut Letters::default());
     assert_eq!(mask.shown(11, &whole[11..]).0, record(0x15, &[2, 40]));
 }
 

@@ -76,6 +76,11 @@ impl Records {
         true
     }
 
+    /// Shows all records as they are: a secret in one is encrypted.
+    pub(super) fn keep(&self, mask: &mut Mask) {
+        self.records.iter().flat_map(|(_, body)| body).for_each(|at| mask.keep(*at));
+    }
+
     /// Masks the bodies of all records.
     pub(super) fn finish(&self, mask: &mut Mask, letters: &mut Letters) {
         let mut ciphered = false;

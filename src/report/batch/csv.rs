@@ -7,7 +7,7 @@ use csv::{QuoteStyle, WriterBuilder};
 use crate::batch::{CaptureSummary, Cause, Problem, Triage};
 use crate::facts::Time;
 use crate::report::json::word;
-use crate::report::sanitize::one_line;
+use crate::sanitize::one_line;
 
 const COLUMNS: [&str; 21] = [
     "case",

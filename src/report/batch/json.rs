@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::batch::Triage;
+use crate::sanitize::JsonText;
 
 /// The schema that the report follows; the number changes when a field goes or changes its meaning.
 pub const SCHEMA: &str = "tdscope-batch/1";
@@ -27,7 +28,7 @@ struct Report<'a> {
 /// When `out` cannot be written to.
 pub fn write(triage: &Triage, out: &mut dyn Write) -> io::Result<()> {
     let report = Report { schema: SCHEMA, version: env!("CARGO_PKG_VERSION"), triage };
-    serde_json::to_writer_pretty(&mut *out, &report)?;
+    serde_json::to_writer_pretty(JsonText(&mut *out), &report)?;
     out.write_all(b"\n")
 }
 
@@ -37,7 +38,7 @@ pub fn write(triage: &Triage, out: &mut dyn Write) -> io::Result<()> {
 /// When `out` cannot be written to.
 pub fn lines(triage: &Triage, out: &mut dyn Write) -> io::Result<()> {
     for capture in &triage.captures {
-        serde_json::to_writer(&mut *out, capture)?;
+        serde_json::to_writer(JsonText(&mut *out), capture)?;
         out.write_all(b"\n")?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! HTML by construction: every text and every attribute value goes through one escape, and whatever is opened is closed.
 
-use crate::report::sanitize::one_line;
+use crate::sanitize::one_line;
 
 /// Elements that stand in a line of text: no line feed follows them.
 const INLINE: &[&str] = &["a", "b", "code", "span", "strong", "td", "text", "th", "title", "tspan"];

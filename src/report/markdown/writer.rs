@@ -3,7 +3,7 @@
 //! Renderers differ (GitHub, Jira, Azure DevOps); all of them leave a code span alone, mentions, links, references and
 //! macros included. Backslashes are not relied upon.
 
-use crate::report::sanitize::one_line;
+use crate::sanitize::one_line;
 
 /// Letters that, besides those of any script and digits, mean nothing inside a word.
 const PLAIN: &str = ".,;?'\"()%/-+=";

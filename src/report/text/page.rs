@@ -4,9 +4,9 @@ use colored::{ColoredString, Colorize};
 
 use super::Style;
 use crate::analysis::Analysis;
-use crate::report::sanitize::one_line;
 use crate::report::words::Times;
 use crate::rules::Severity;
+use crate::sanitize::one_line;
 
 /// Columns when the text does not go to a terminal.
 const UNKNOWN_WIDTH: usize = 100;
