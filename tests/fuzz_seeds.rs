@@ -27,10 +27,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use random::Random;
 use targets::{TARGETS, Target};
 
 /// Places at which a seed is cut.
 const CUTS: usize = 12;
+/// Times that a seed is changed at random, in the same way each time.
+const CHANGES: u64 = 24;
 
 /// The files of a folder of `fuzz/`, in the order of their names.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -53,7 +56,33 @@ fn runs(run: Target, path: &Path) -> Result<(), String> {
         let done = catch_unwind(AssertUnwindSafe(|| run(&bytes[..length])));
         done.map_err(|_| format!("{}, the first {length} bytes", path.display()))?;
     }
+    for seed in 0..CHANGES {
+        let changed = changed(&mut Random::new(seed), &bytes);
+        let done = catch_unwind(AssertUnwindSafe(|| run(&changed)));
+        done.map_err(|_| format!("{}, changed by {seed}", path.display()))?;
+    }
     Ok(())
+}
+
+/// Bytes with a few changes: other bytes, lengths that are at a bound, parts that are gone, or there twice.
+fn changed(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    for _ in 0..=random.below(6) {
+        let range = random.range(changed.len());
+        match random.below(4) {
+            0 => changed[range].iter_mut().take(4).for_each(|byte| *byte = random.next() as u8),
+            1 => {
+                let bound = *random.pick(&[0, 1, 0x7F, 0x80, 0xFF]);
+                changed[range].iter_mut().take(4).for_each(|byte| *byte = bound);
+            }
+            2 => drop(changed.drain(range)),
+            _ => {
+                let part = changed[range.clone()].to_vec();
+                changed.splice(range.start..range.start, part);
+            }
+        }
+    }
+    changed
 }
 
 #[test]

@@ -104,10 +104,9 @@ impl Session {
         for dir in [Dir::A, Dir::B] {
             let [lane_a, lane_b] = &mut live.lanes;
             let lane = if dir == Dir::A { lane_a } else { lane_b };
-            let last = match dir {
-                Dir::A => closed.halves[0].last,
-                Dir::B => closed.halves[1].last,
-            };
+            let half = if dir == Dir::A { &closed.halves[0] } else { &closed.halves[1] };
+            // What was left half said was said by the last packet that said anything.
+            let last = half.last_data.or(half.last);
             live.dialogue.flush(lane, side_of(client, dir), last.map_or(Moment::default(), moment));
         }
         let over = ending::Over {
