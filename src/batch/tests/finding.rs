@@ -1,6 +1,6 @@
 //! What is found in folders and archives, and read there.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::super::Inventory;
 use super::archives::{gzip, tar, zip, zstd};
@@ -200,4 +200,20 @@ fn names_of_an_archive_take_bounded_memory() {
     let inventory = Inventory::of(&[folder.path().to_owned()]);
     assert_eq!(inventory.others, 4096);
     assert!(inventory.problems[0].why.contains("names"), "{:?}", inventory.problems);
+}
+
+#[test]
+fn a_bomb_does_not_go_off_because_its_size_is_a_lie() {
+    // A Zstandard frame with a window of 8 MiB, and 600 blocks of 128 KiB that say a byte and how often it comes (RFC 8878 3.1.1).
+    let mut bomb = b"\x28\xB5\x2F\xFD\0\x68".to_vec();
+    bomb.extend([2, 0, 16, 0].repeat(600));
+    let mut header = tar::Header::new_gnu();
+    header.set_path("one.pcap.zst").unwrap();
+    header.set_size(1 << 50);
+    header.set_cksum();
+    let folder = Folder::new();
+    folder.put("x.tar", &[header.as_bytes(), bomb.as_slice()].concat());
+    let inventory = Inventory::of(&[folder.path().to_owned()]);
+    let error = io::copy(&mut inventory.members[0].member.open().unwrap(), &mut io::sink()).unwrap_err();
+    assert!(error.to_string().contains("decompression bomb"), "{error}");
 }
