@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
@@ -12,6 +13,12 @@ use super::member::{Entry, Place, Streams, tar_stream};
 const ENTRIES: usize = 100_000;
 /// Bytes of an entry's name that are kept: Windows has paths of 32,767 letters, and nobody reads more.
 const NAME: usize = 4096;
+/// Bytes of all names of an archive that are kept: 160 for each of the most files that are looked at.
+const NAMES: usize = 16 << 20;
+/// What is said of an archive whose names take more.
+const LONG_NAMES: &str = "the names in the archive are too long: the files beyond are not looked at";
+/// What is said of an archive that showed a defect, of ours or of what reads archives.
+const DEFECT: &str = "the archive cannot be read: tdscope failed on it: this is a defect";
 
 /// What kind of archive a file is, by its first bytes and, where those do not tell, its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,22 +49,31 @@ impl Archive {
 
     /// The files in it, in its order, and what is wrong with it: then what could be listed before that is there.
     pub(super) fn list(self, path: &Path) -> (Vec<Held>, Option<String>) {
-        match self {
+        // What one archive shows must not cost the others their verdicts.
+        let listed = catch_unwind(|| match self {
             Self::Zip => zip_entries(path),
             Self::Tar => tar_entries(path),
-        }
+        });
+        listed.unwrap_or_else(|_| (Vec::new(), Some(DEFECT.to_owned())))
     }
 }
 
 fn zip_entries(path: &Path) -> (Vec<Held>, Option<String>) {
     let opened = File::open(path)
+        .and_then(|file| Ok((file.metadata()?.len(), file)))
         .map_err(|error| error.to_string())
-        .and_then(|file| ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string()));
-    let mut archive = match opened {
-        Ok(archive) => archive,
+        .and_then(|(len, file)| {
+            ZipArchive::new(BufReader::new(file))
+                .map(|archive| (len, archive))
+                .map_err(|error| error.to_string())
+        });
+    // No byte belongs to two entries: what they claim together fits into the archive.
+    let (mut left, mut archive) = match opened {
+        Ok(opened) => opened,
         Err(error) => return (Vec::new(), Some(format!("the zip archive cannot be read: {error}"))),
     };
     let mut held = Vec::new();
+    let mut names = Names::new();
     let mut wrong = too_many(archive.len());
     for index in 0..archive.len().min(ENTRIES) {
         let file = match archive.by_index_raw(index) {
@@ -71,7 +87,7 @@ fn zip_entries(path: &Path) -> (Vec<Held>, Option<String>) {
         if !file.is_file() {
             continue;
         }
-        let name = clipped(&String::from_utf8_lossy(file.name_raw()));
+        let Some(name) = names.keep(file.name_raw()) else { return (held, Some(LONG_NAMES.to_owned())) };
         let deflated = match file.compression() {
             CompressionMethod::Stored => Some(false),
             CompressionMethod::DEFLATE => Some(true),
@@ -80,6 +96,13 @@ fn zip_entries(path: &Path) -> (Vec<Held>, Option<String>) {
         match (deflated, file.encrypted(), file.data_start()) {
             (Some(deflated), false, Some(start)) => {
                 let stored = file.compressed_size();
+                let Some(rest) = left.checked_sub(stored) else {
+                    wrong.get_or_insert(format!(
+                        "{name} and the entries before it claim more bytes than the zip archive has: not looked at"
+                    ));
+                    continue;
+                };
+                left = rest;
                 let place = Place::Zip { start, stored, deflated };
                 held.push(Held { entry: Entry { name, place, streams: Streams::default() }, size: stored });
             }
@@ -107,6 +130,7 @@ fn tar_entries(path: &Path) -> (Vec<Held>, Option<String>) {
     let streams = Streams::default();
     let mut archive = tar::Archive::new(stream);
     let mut held = Vec::new();
+    let mut names = Names::new();
     let entries = match archive.entries() {
         Ok(entries) => entries,
         Err(error) => return (held, broken(&error)),
@@ -123,7 +147,7 @@ fn tar_entries(path: &Path) -> (Vec<Held>, Option<String>) {
             continue;
         }
         let place = Place::Tar { start: entry.raw_file_position(), len: entry.size() };
-        let name = clipped(&String::from_utf8_lossy(&entry.path_bytes()));
+        let Some(name) = names.keep(&entry.path_bytes()) else { return (held, Some(LONG_NAMES.to_owned())) };
         held.push(Held { size: entry.size(), entry: Entry { name, place, streams: streams.clone() } });
     }
     (held, None)
@@ -134,6 +158,18 @@ fn too_many(count: usize) -> Option<String> {
         .then(|| format!("the archive has more than {ENTRIES} files: those beyond are not looked at"))
 }
 
-fn clipped(name: &str) -> String {
-    name.chars().take(NAME).collect()
+/// Bytes that the names of an archive may still take.
+struct Names(usize);
+
+impl Names {
+    const fn new() -> Self {
+        Self(NAMES)
+    }
+
+    /// A name as text, clipped; `None` when the names take too much.
+    fn keep(&mut self, name: &[u8]) -> Option<String> {
+        let name = String::from_utf8_lossy(name.get(..NAME).unwrap_or(name)).into_owned();
+        self.0 = self.0.checked_sub(name.len())?;
+        Some(name)
+    }
 }

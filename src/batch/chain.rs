@@ -4,6 +4,7 @@
 //! begins where the one before it ended.
 
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 
 use super::inventory::Found;
 use super::member::{Member, PACKED_ENDS};
@@ -34,8 +35,10 @@ pub fn chained(mut found: Vec<Found>, chain: bool) -> Vec<Vec<Found>> {
     let mut continues: BTreeMap<usize, usize> = BTreeMap::new();
     for mut files in alike.into_values().filter(|files| files.len() > 1) {
         files.sort_unstable();
-        let spans: Vec<_> =
-            files.iter().map(|(_, index)| found.get(*index).and_then(|found| span(&found.member))).collect();
+        let spans: Vec<_> = files
+            .iter()
+            .map(|(_, index)| found.get(*index).and_then(|found| looked_up(&found.member)))
+            .collect();
         for ((_, index), span) in files.iter().zip(&spans) {
             if let (Some(found), Some((begin, _))) = (found.get_mut(*index), span) {
                 found.member.begins = Some(*begin);
@@ -136,7 +139,12 @@ fn ring(name: &str) -> Option<(String, u64)> {
     Some((format!("{stem}.{end}"), 0))
 }
 
-/// Times of a capture's first and last packet.
+/// Times of a capture's first and last packet. A defect that it shows is told when it is looked at, and must not cost the
+/// others their verdicts.
+fn looked_up(member: &Member) -> Option<(i64, i64)> {
+    catch_unwind(|| span(member)).ok().flatten()
+}
+
 fn span(member: &Member) -> Option<(i64, i64)> {
     let mut source = open_reader(member.open().ok()?, member.name(), 0).ok()?;
     while source.run(1 << 16, &mut |_, _| {}).ok()? {}

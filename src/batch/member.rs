@@ -104,7 +104,8 @@ impl Member {
             Place::Tar { start, len } => {
                 let stream = entry.streams.at(start, &self.path)?;
                 let part = Part { stream: Some(stream), left: len, streams: entry.streams.clone() };
-                plain(Box::new(part), len)
+                // What the header says may be a lie: what is packed itself is no larger than the archive around it.
+                plain(Box::new(part), len.min(self.stored))
             }
         }
     }

@@ -36,10 +36,10 @@ impl Job {
         self.parts.first().map(Member::name).unwrap_or_default()
     }
 
-    /// Bytes that it takes on disk.
+    /// Bytes that it takes on disk; what an archive claims of its entries may be a lie.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.parts.iter().map(|part| part.size).sum()
+        self.parts.iter().map(|part| part.size).fold(0, u64::saturating_add)
     }
 
     /// What decides when it is looked at: the largest first. What stands in one archive stays together and in its order,
@@ -57,7 +57,7 @@ impl Job {
             let packed = part.entry.is_some() || PACKED_ENDS.iter().any(|end| name.ends_with(end));
             part.size.saturating_mul(if packed { PACKED } else { 1 })
         };
-        self.parts.iter().map(of).sum::<u64>().saturating_add(LEAST).min(MOST)
+        self.parts.iter().map(of).fold(LEAST, u64::saturating_add).min(MOST)
     }
 
     /// Looks at it; reading ends when it is stopped.

@@ -21,6 +21,11 @@ pub(super) const XZ: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0];
 /// --ultra` and `--long` take up to 128 MiB.
 const WINDOW: u64 = 128 << 20;
 
+/// Frames that an LZ4 stream may have, however short they are; with more, there are so many bytes of the stream for each.
+/// The decoder clears a buffer of 4 MiB or more for a frame, whatever is in it.
+const FRAMES: u64 = 512;
+const FRAME: u64 = 64 << 10;
+
 /// Unpacks a gzip stream as it is read; several members follow each other.
 fn gunzip(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
     Box::new(MultiGzDecoder::new(reader))
@@ -95,7 +100,7 @@ fn damaged(error: &FrameDecoderError) -> io::Error {
 
 /// Unpacks LZ4 frames as they are read, with a block (4 MiB at the most) and its window in memory.
 fn unlz4(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-    Box::new(Lz4 { outside: Some(Steady::new(reader)), inside: None })
+    Box::new(Lz4 { outside: Some(Steady::new(reader)), inside: None, frames: 0 })
 }
 
 /// Frames of an LZ4 stream: the decoder of the one that is read, or the stream between two. A frame has a decoder of its
@@ -103,6 +108,8 @@ fn unlz4(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
 struct Lz4 {
     outside: Option<Steady>,
     inside: Option<Box<Lz4Decoder<Steady>>>,
+    /// Frames that were begun.
+    frames: u64,
 }
 
 impl Read for Lz4 {
@@ -124,6 +131,11 @@ impl Read for Lz4 {
             }
             let Some(mut stream) = self.outside.take() else { break };
             if stream.next_frame()? {
+                self.frames += 1;
+                if self.frames > FRAMES + stream.passed / FRAME {
+                    let why = "hundreds of LZ4 frames with next to nothing in them";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                }
                 self.inside = Some(Box::new(Lz4Decoder::new(stream)));
             }
         }
@@ -137,12 +149,14 @@ struct Steady {
     stream: BufReader<Box<dyn Read + Send>>,
     /// Was read already, and is given again.
     again: Option<[u8; 4]>,
+    /// Bytes that were read.
+    passed: u64,
     ended: bool,
 }
 
 impl Steady {
     fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { stream: BufReader::new(reader), again: None, ended: false }
+        Self { stream: BufReader::new(reader), again: None, passed: 0, ended: false }
     }
 
     /// Goes to the next LZ4 frame, over those that are to be skipped; `false` when the stream ends.
@@ -188,7 +202,11 @@ impl Read for Steady {
                     self.ended = true;
                     return Ok(0);
                 }
-                other => return other,
+                Ok(read) => {
+                    self.passed += read as u64;
+                    return Ok(read);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

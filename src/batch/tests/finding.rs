@@ -1,6 +1,6 @@
 //! What is found in folders and archives, and read there.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::super::Inventory;
 use super::archives::{gzip, tar, zip, zstd};
@@ -139,4 +139,81 @@ fn broken_archives_are_told_and_give_what_they_have() {
         assert_eq!(inventory.problems.len(), 1, "{name}: {:?}", inventory.problems);
         assert!(inventory.problems[0].why.contains(why), "{name}: {:?}", inventory.problems);
     }
+}
+
+/// A tar archive whose only file is sparse, as long as a number can say, and has a list of its parts that goes on
+/// (GNU tar, "Storing Sparse Files").
+fn endless_sparse() -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("one.pcap").unwrap();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_size(u64::MAX - 2047);
+    header.as_gnu_mut().unwrap().isextended[0] = 1;
+    header.set_cksum();
+    let mut more = tar::GnuExtSparseHeader::new();
+    more.isextended[0] = 1;
+    [header.as_bytes().as_slice(), &more.as_bytes().repeat(8)].concat()
+}
+
+#[test]
+fn what_one_archive_does_to_its_reader_costs_no_other_capture() {
+    let folder = Folder::new();
+    folder.put("a.tar", &endless_sparse());
+    folder.put("b.pcap", &pcap(&[1]));
+    let inventory = Inventory::of(&[folder.path().to_owned()]);
+    assert_eq!(names(&inventory), ["b.pcap"]);
+    assert_eq!(inventory.problems.len(), 1);
+    assert!(inventory.problems[0].why.contains("cannot be read"), "{:?}", inventory.problems);
+}
+
+#[test]
+fn entries_of_a_zip_archive_share_no_bytes() {
+    let capture = pcap(&[1, 2, 3]);
+    let whole = zip(&[("a.pcap", &capture)], false, 0);
+    let at = |magic: &[u8]| whole.windows(4).position(|four| four == magic).unwrap();
+    let (directory, end) = (at(b"PK\x01\x02"), at(b"PK\x05\x06"));
+    let entry = &whole[directory..end];
+    // The same bytes under another name; and an entry that claims more than there is.
+    let other = [&entry[..46], b"b.pcap".as_slice()].concat();
+    let mut longer = [&entry[..46], b"c.pcap".as_slice()].concat();
+    longer[20..24].copy_from_slice(&0x7FFF_FFFF_u32.to_le_bytes());
+    for second in [other, longer] {
+        let mut end = whole[end..].to_vec();
+        end[8..12].copy_from_slice(&[2, 0, 2, 0]);
+        end[12..16].copy_from_slice(&(2 * entry.len() as u32).to_le_bytes());
+        let folder = Folder::new();
+        folder.put("x.zip", &[&whole[..directory], entry, &second, &end].concat());
+        let inventory = Inventory::of(&[folder.path().to_owned()]);
+        assert_eq!(names(&inventory), ["a.pcap"]);
+        assert_eq!(inventory.problems.len(), 1);
+        assert!(inventory.problems[0].why.contains("more bytes than"), "{:?}", inventory.problems);
+    }
+}
+
+#[test]
+fn names_of_an_archive_take_bounded_memory() {
+    let name = "\u{e9}".repeat(4096);
+    let files: Vec<(String, &[u8])> = (0..4200).map(|at| (format!("{at:04}{name}"), &[][..])).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let folder = Folder::new();
+    folder.put("x.tar", &tar(&files));
+    let inventory = Inventory::of(&[folder.path().to_owned()]);
+    assert_eq!(inventory.others, 4096);
+    assert!(inventory.problems[0].why.contains("names"), "{:?}", inventory.problems);
+}
+
+#[test]
+fn a_bomb_does_not_go_off_because_its_size_is_a_lie() {
+    // A Zstandard frame with a window of 8 MiB, and 600 blocks of 128 KiB that say a byte and how often it comes (RFC 8878 3.1.1).
+    let mut bomb = b"\x28\xB5\x2F\xFD\0\x68".to_vec();
+    bomb.extend([2, 0, 16, 0].repeat(600));
+    let mut header = tar::Header::new_gnu();
+    header.set_path("one.pcap.zst").unwrap();
+    header.set_size(1 << 50);
+    header.set_cksum();
+    let folder = Folder::new();
+    folder.put("x.tar", &[header.as_bytes(), bomb.as_slice()].concat());
+    let inventory = Inventory::of(&[folder.path().to_owned()]);
+    let error = io::copy(&mut inventory.members[0].member.open().unwrap(), &mut io::sink()).unwrap_err();
+    assert!(error.to_string().contains("decompression bomb"), "{error}");
 }

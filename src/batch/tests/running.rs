@@ -212,3 +212,24 @@ fn a_watcher_that_fails_on_one_capture_hears_of_the_others() {
         }
     }
 }
+
+#[test]
+fn sizes_that_an_archive_lies_about_are_added_up_all_the_same() {
+    let mut archive = Vec::new();
+    for (name, size, at) in [("x.pcap", None, 1), ("x.pcap1", Some(1 << 63), 2)] {
+        // As many packets as fill blocks of 512 bytes.
+        let bytes = pcap(&[at * 1_000_000_000; 94]);
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_size(size.unwrap_or(bytes.len() as u64));
+        header.set_cksum();
+        archive.extend(header.as_bytes());
+        archive.extend(bytes);
+    }
+    let folder = Folder::new();
+    folder.put("x.tar", &archive);
+    let jobs = jobs(&folder);
+    let found = batch(1, 1).run(&jobs, &Log::default());
+    assert_eq!((found.len(), found[0].files.len(), found[0].packets), (1, 2, 188));
+    assert!(jobs[0].size() > 1 << 63);
+}

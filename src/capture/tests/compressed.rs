@@ -255,3 +255,15 @@ fn a_medium_that_fails_under_lz4_or_xz_is_an_error() {
         assert!(matches!(&error.kind, ErrorKind::Io { text, .. } if !text.contains("os error")), "{error}");
     }
 }
+
+#[test]
+fn lz4_frames_with_next_to_nothing_in_them_end_somewhere() {
+    let short = lz4(&[0; 8]);
+    let (seen, summary) = read_all(&[lz4(&capture()), short.repeat(600)].concat());
+    // Sixteen bytes of zeros are a packet's header: 511 frames of eight bytes each.
+    assert_eq!((seen.len(), summary.damage.len()), (40 + 255, 1));
+    // With enough between them that is no attempt to exhaust.
+    let skipped = [b"\x5F\x2A\x4D\x18\0\0\x01\0".as_slice(), &[0; 1 << 16]].concat();
+    let (seen, summary) = read_all(&[lz4(&capture()), [skipped, short].concat().repeat(600)].concat());
+    assert_eq!((seen.len(), summary.damage.len()), (40 + 300, 0));
+}

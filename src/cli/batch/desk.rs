@@ -44,7 +44,7 @@ impl<'a> Desk<'a> {
         }
         let bar = if terminal && !quiet {
             let bar = ProgressBar::with_draw_target(
-                Some(jobs.iter().map(Job::size).sum()),
+                Some(jobs.iter().map(Job::size).fold(0, u64::saturating_add)),
                 ProgressDrawTarget::stderr(),
             );
             if let Ok(style) =

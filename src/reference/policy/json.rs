@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::error::Fault;
 use super::suite_name::{self, Entry};
+use crate::steps::step;
 
 /// A suite, or what older PowerShells wrap around the array.
 #[derive(Deserialize)]
@@ -24,19 +25,25 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, Fault> {
     };
     if text.trim_start().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(text).map_err(fault)?;
-        return items.into_iter().map(|item| read_item(text, item)).collect();
+        return read_items(text, &items);
     }
     let whole: &RawValue = serde_json::from_str(text).map_err(fault)?;
     let object: Object<'_> = serde_json::from_str(whole.get()).map_err(fault)?;
     match object.value {
-        Some(items) => items.into_iter().map(|item| read_item(text, item)).collect(),
-        None => Ok(vec![read_item(text, whole)?]),
+        Some(items) => read_items(text, &items),
+        None => read_items(text, &[whole]),
     }
 }
 
-fn read_item(text: &str, item: &RawValue) -> Result<Entry, Fault> {
+fn read_items(text: &str, items: &[&RawValue]) -> Result<Vec<Entry>, Fault> {
+    let mut lines = Lines { text, at: 0, line: 1 };
+    items.iter().map(|item| read_item(&mut lines, item)).collect()
+}
+
+fn read_item(lines: &mut Lines<'_>, item: &RawValue) -> Result<Entry, Fault> {
+    let line = lines.of(item);
     let missing = || Fault::Malformed {
-        line: line_of(text, item),
+        line,
         what: "no Name: expected what Get-TlsCipherSuite | ConvertTo-Json prints".to_owned(),
     };
     let name = if item.get().starts_with('"') {
@@ -46,12 +53,26 @@ fn read_item(text: &str, item: &RawValue) -> Result<Entry, Fault> {
         object.name.ok_or_else(missing)?
     };
     let value: String = serde_json::from_str(name.get()).map_err(|_| missing())?;
-    suite_name::read(&value, line_of(text, name))
+    suite_name::read(&value, lines.of(name))
 }
 
-/// The line on which a part of `text` begins.
-fn line_of(text: &str, part: &RawValue) -> usize {
-    let offset = (part.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    1 + before.iter().filter(|byte| **byte == b'\n').count()
+/// Counts the lines of a text up to parts of it that follow each other, so that no byte is passed twice.
+struct Lines<'a> {
+    text: &'a str,
+    /// Bytes that were passed.
+    at: usize,
+    /// The line that is reached.
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line on which a part begins.
+    fn of(&mut self, part: &RawValue) -> usize {
+        let offset = (part.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        let passed = self.text.as_bytes().get(self.at..offset).unwrap_or_default();
+        step(passed.len());
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.at = self.at.max(offset);
+        self.line
+    }
 }

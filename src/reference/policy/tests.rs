@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::{MAX_LEN, Policy, PolicyError, Role, Setting};
+use crate::steps::taken;
 use crate::tls::{CipherSuite, NamedGroup, ProtocolVersion};
 
 /// TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384.
@@ -146,6 +147,15 @@ fn json_errors_name_the_line() {
     assert!(error("[\n  {\n    \"Name\": \"TLS_\n").starts_with("policy.txt:3: not JSON: "));
     assert!(error("[\n  {\"KeyType\": 0}\n]").starts_with("policy.txt:2: no Name"));
     assert!(error("[]").contains("empty"));
+}
+
+#[test]
+fn lines_of_a_long_json_are_counted_once() {
+    let text = format!("[{}\"\"]", "\"TLS_RSA_WITH_AES_128_CBC_SHA\",\n".repeat(2000));
+    let mut said = String::new();
+    let taken = taken(|| said = error(&text));
+    assert!(said.starts_with("policy.txt:2001: "), "{said}");
+    assert!(taken <= text.len() as u64, "{taken} steps");
 }
 
 #[test]
