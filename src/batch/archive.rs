@@ -1,7 +1,7 @@
 //! What an archive holds, without unpacking it to disk.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read};
 use std::panic::catch_unwind;
 use std::path::Path;
 
@@ -15,6 +15,8 @@ const ENTRIES: usize = 100_000;
 const NAME: usize = 4096;
 /// Bytes of all names of an archive that are kept: 160 for each of the most files that are looked at.
 const NAMES: usize = 16 << 20;
+/// Bytes that are read of what a pax header says of a file.
+const PAX: u64 = 64 << 10;
 /// What is said of an archive whose names take more.
 const LONG_NAMES: &str = "the names in the archive are too long: the files beyond are not looked at";
 /// What is said of an archive that showed a defect, of ours or of what reads archives.
@@ -124,33 +126,69 @@ fn tar_entries(path: &Path) -> (Vec<Held>, Option<String>) {
     let broken =
         |error: &dyn std::fmt::Display| Some(format!("the tar archive cannot be read further: {error}"));
     let stream = match tar_stream(path) {
-        Ok(stream) => stream,
+        Ok((stream, _)) => stream,
         Err(error) => return (Vec::new(), broken(&error)),
     };
     let streams = Streams::default();
     let mut archive = tar::Archive::new(stream);
     let mut held = Vec::new();
     let mut names = Names::new();
+    // Raw: of a name that stands in an entry of its own no more is read than is kept.
     let entries = match archive.entries() {
-        Ok(entries) => entries,
+        Ok(entries) => entries.raw(true),
         Err(error) => return (held, broken(&error)),
     };
+    let mut long = None;
     for (index, entry) in entries.enumerate() {
         if index == ENTRIES {
             return (held, too_many(index + 1));
         }
-        let entry = match entry {
+        let mut entry = match entry {
             Ok(entry) => entry,
             Err(error) => return (held, broken(&error)),
         };
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if kind.is_gnu_longname() || kind.is_pax_local_extensions() {
+            match long_name(&mut entry) {
+                Ok(name) => long = name.or(long),
+                Err(error) => return (held, broken(&error)),
+            }
+            continue;
+        }
+        if !kind.is_file() {
+            if !kind.is_gnu_longlink() && !kind.is_pax_global_extensions() {
+                long = None;
+            }
             continue;
         }
         let place = Place::Tar { start: entry.raw_file_position(), len: entry.size() };
-        let Some(name) = names.keep(&entry.path_bytes()) else { return (held, Some(LONG_NAMES.to_owned())) };
+        let name = long.take().unwrap_or_else(|| entry.path_bytes().into_owned());
+        let Some(name) = names.keep(&name) else { return (held, Some(LONG_NAMES.to_owned())) };
         held.push(Held { size: entry.size(), entry: Entry { name, place, streams: streams.clone() } });
     }
     (held, None)
+}
+
+/// The name of the next entry, as far as it is kept: of GNU tar (L), or among other things of pax (x, POSIX.1-2017 pax).
+fn long_name(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<Option<Vec<u8>>> {
+    let pax = entry.header().entry_type().is_pax_local_extensions();
+    let mut bytes = Vec::new();
+    entry.take(if pax { PAX } else { NAME as u64 }).read_to_end(&mut bytes)?;
+    if !pax {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        bytes.truncate(end);
+        return Ok(Some(bytes));
+    }
+    let mut name = None;
+    // A record that was cut is none.
+    for record in tar::PaxExtensions::new(&bytes).map_while(Result::ok) {
+        match record.key_bytes() {
+            b"path" => name = Some(record.value_bytes().to_vec()),
+            b"size" => return Err(io::Error::other("the size of a file does not fit into its header")),
+            _ => {}
+        }
+    }
+    Ok(name)
 }
 
 fn too_many(count: usize) -> Option<String> {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::read::DeflateDecoder;
 
 use super::bounded::Bounded;
-use crate::capture::unpacked;
+use crate::capture::{Windows, unpacked};
 
 /// Bytes read at a time from what is packed.
 const BUFFER: usize = 1 << 16;
@@ -60,6 +60,8 @@ pub(super) struct Streams(Arc<Mutex<Vec<Stream>>>);
 
 struct Stream {
     reader: Box<dyn Read + Send>,
+    /// What unpacking the archive has taken of them.
+    windows: Windows,
     at: u64,
 }
 
@@ -89,39 +91,47 @@ impl Member {
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let mut file = File::open(&self.path)?;
         let Some(entry) = &self.entry else {
-            return plain(Box::new(file), self.size);
+            return plain(Box::new(file), self.size, &mut Windows::default());
         };
         match entry.place {
             Place::Zip { start, stored, deflated } => {
                 file.seek(SeekFrom::Start(start))?;
                 let stream = BufReader::with_capacity(BUFFER, file.take(stored));
-                if deflated {
-                    plain(Box::new(Bounded::new(DeflateDecoder::new(stream), stored)), stored)
+                let stream: Box<dyn Read + Send> = if deflated {
+                    Box::new(Bounded::new(DeflateDecoder::new(stream), stored))
                 } else {
-                    plain(Box::new(stream), stored)
-                }
+                    Box::new(stream)
+                };
+                plain(stream, stored, &mut Windows::default())
             }
             Place::Tar { start, len } => {
                 let stream = entry.streams.at(start, &self.path)?;
+                let mut windows = stream.windows.clone();
                 let part = Part { stream: Some(stream), left: len, streams: entry.streams.clone() };
                 // What the header says may be a lie: what is packed itself is no larger than the archive around it.
-                plain(Box::new(part), len.min(self.stored))
+                plain(Box::new(part), len.min(self.stored), &mut windows)
             }
         }
     }
 }
 
 /// The bytes of a tar archive, which may be compressed; bounded as a whole.
-pub(super) fn tar_stream(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+pub(super) fn tar_stream(path: &Path) -> io::Result<(Box<dyn Read + Send>, Windows)> {
     let file = File::open(path)?;
     let stored = file.metadata()?.len();
-    plain(Box::new(BufReader::with_capacity(BUFFER, file)), stored)
+    let mut windows = Windows::default();
+    let reader = plain(Box::new(BufReader::with_capacity(BUFFER, file)), stored, &mut windows)?;
+    Ok((reader, windows))
 }
 
 /// What `stored` bytes are once unpacked, for as long as there is anything to unpack.
-fn plain(mut reader: Box<dyn Read + Send>, stored: u64) -> io::Result<Box<dyn Read + Send>> {
+fn plain(
+    mut reader: Box<dyn Read + Send>,
+    stored: u64,
+    windows: &mut Windows,
+) -> io::Result<Box<dyn Read + Send>> {
     for _ in 0..NESTING {
-        let (stream, packed) = unpacked(reader)?;
+        let (stream, packed) = unpacked(reader, windows)?;
         if !packed {
             return Ok(stream);
         }
@@ -144,7 +154,10 @@ impl Streams {
         };
         let mut stream = match nearest {
             Some(stream) => stream,
-            None => Stream { reader: tar_stream(path)?, at: 0 },
+            None => {
+                let (reader, windows) = tar_stream(path)?;
+                Stream { reader, windows, at: 0 }
+            }
         };
         let ahead = start - stream.at;
         stream.at += io::copy(&mut (&mut stream.reader).take(ahead), &mut io::sink())?;

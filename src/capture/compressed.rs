@@ -20,6 +20,8 @@ pub(super) const XZ: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0];
 /// A frame that asks for a larger window is refused, in bytes: what RFC 8878 3.1.1.1.2 wants supported is 8 MiB; `zstd
 /// --ultra` and `--long` take up to 128 MiB.
 const WINDOW: u64 = 128 << 20;
+/// The same of what is compressed inside of something that has a window already, in bytes.
+const INNER_WINDOW: u64 = 8 << 20;
 
 /// Frames that an LZ4 stream may have, however short they are; with more, there are so many bytes of the stream for each.
 /// The decoder clears a buffer of 4 MiB or more for a frame, whatever is in it.
@@ -32,9 +34,9 @@ fn gunzip(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
 }
 
 /// Unpacks a Zstandard stream as it is read; several frames follow each other.
-fn unzstd(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+fn unzstd(reader: Box<dyn Read + Send>, window: u64) -> Box<dyn Read + Send> {
     let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(WINDOW);
+    decoder.set_max_window_size(window);
     Box::new(Zstd { stream: BufReader::new(reader), decoder: Box::new(decoder), inside: false })
 }
 
@@ -213,9 +215,9 @@ impl Read for Steady {
 }
 
 /// Unpacks xz streams as they are read; one that asks for a larger window is refused.
-fn unxz(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+fn unxz(reader: Box<dyn Read + Send>, window: u64) -> Box<dyn Read + Send> {
     // In KiB, with what the decoder needs beside the window.
-    let limit = u32::try_from(WINDOW >> 10).unwrap_or(u32::MAX).saturating_add(1 << 10);
+    let limit = u32::try_from(window >> 10).unwrap_or(u32::MAX).saturating_add(1 << 10);
     Box::new(Xz { decoder: Some(XzReader::new_mem_limit(Steady::new(reader), true, limit)) })
 }
 
@@ -283,13 +285,26 @@ impl Packing {
     }
 
     /// Unpacks a stream as it is read; several members or frames follow each other.
-    pub(super) fn unpack(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    pub(super) fn unpack(self, reader: Box<dyn Read + Send>, windows: &mut Windows) -> Box<dyn Read + Send> {
         match self {
             Self::Gzip => gunzip(reader),
-            Self::Zstd => unzstd(reader),
+            Self::Zstd => unzstd(reader, windows.next()),
             Self::Lz4 => unlz4(reader),
-            Self::Xz => unxz(reader),
+            Self::Xz => unxz(reader, windows.next()),
         }
+    }
+}
+
+/// The windows that unpacking something may take, where compressed things are inside of each other: one of them may be large.
+#[derive(Debug, Clone, Default)]
+pub struct Windows {
+    taken: bool,
+}
+
+impl Windows {
+    /// The most that the next may have, in bytes.
+    fn next(&mut self) -> u64 {
+        if std::mem::replace(&mut self.taken, true) { INNER_WINDOW } else { WINDOW }
     }
 }
 
@@ -297,13 +312,16 @@ impl Packing {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn unpacked(mut reader: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Send>, bool)> {
+pub fn unpacked(
+    mut reader: Box<dyn Read + Send>,
+    windows: &mut Windows,
+) -> io::Result<(Box<dyn Read + Send>, bool)> {
     let mut head = Vec::with_capacity(Packing::MAGIC);
     (&mut reader).take(Packing::MAGIC as u64).read_to_end(&mut head)?;
     let packing = Packing::of(&head);
     let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(head).chain(reader));
     Ok(match packing {
-        Some(packing) => (packing.unpack(whole), true),
+        Some(packing) => (packing.unpack(whole, windows), true),
         None => (whole, false),
     })
 }

@@ -27,7 +27,7 @@ pub(crate) mod tests;
 mod window;
 
 pub use chain::{Chain, Later, Opened};
-pub use compressed::unpacked;
+pub use compressed::{Windows, unpacked};
 pub use damage::Damage;
 pub use drop_reason::DropReason;
 pub(crate) use error::plain_text;

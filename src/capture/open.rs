@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::compressed::Packing;
+use super::compressed::{Packing, Windows};
 use super::error::plain_text;
 use super::etl::{self, EtlSource, is_etl};
 use super::netmon::{NetmonSource, is_netmon};
@@ -80,12 +80,14 @@ pub fn open_reader(
     let counted = Counted { reader, count: Arc::clone(&stored) };
     let mut origin = Origin { path, file, packed: "", stored };
     let mut window = Window::new(Box::new(counted));
+    let mut windows = Windows::default();
     for _ in 0..=NESTING {
         window.fill(MAGIC);
         let magic = window.bytes();
         if let Some(packing) = Packing::of(magic) {
             origin.packed = packing.name();
-            window = Window::new(packing.unpack(window.into_reader()));
+            let reader = packing.unpack(window.into_reader(), &mut windows);
+            window = Window::new(Box::new(Expanding::new(reader, Arc::clone(&origin.stored))));
             continue;
         }
         if magic.starts_with(&SECTION) {
@@ -149,5 +151,54 @@ impl Read for Counted {
         let read = self.reader.read(buffer)?;
         self.count.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
+    }
+}
+
+/// What is unpacked of the bytes of a stored file that were read so far: fails when that is too much.
+struct Expanding {
+    reader: Box<dyn Read + Send>,
+    stored: Arc<AtomicU64>,
+    unpacked: u64,
+}
+
+impl Expanding {
+    /// A stored byte may become so many: gzip makes 1,032 of one at most, and of a capture 100 when it says the same thing again
+    /// and again. Others have no such bound.
+    const RATIO: u64 = 1_000;
+    /// Up to so many bytes it may expand as it likes.
+    const FREE: u64 = 256 << 20;
+
+    const fn new(reader: Box<dyn Read + Send>, stored: Arc<AtomicU64>) -> Self {
+        Self { reader, stored, unpacked: 0 }
+    }
+}
+
+impl Read for Expanding {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.unpacked = self.unpacked.saturating_add(read as u64);
+        let most = self.stored.load(Ordering::Relaxed).saturating_mul(Self::RATIO).max(Self::FREE);
+        if self.unpacked > most {
+            let why = format!("it expands to more than {} times its size: a decompression bomb", Self::RATIO);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_expands_without_bound_ends_in_an_error() {
+        for (stored, most) in [(0, Expanding::FREE), (1 << 20, (1 << 20) * Expanding::RATIO)] {
+            let read = |length: u64| {
+                let zeros = Box::new(io::repeat(0).take(length));
+                io::copy(&mut Expanding::new(zeros, Arc::new(AtomicU64::new(stored))), &mut io::sink())
+            };
+            assert_eq!(read(most).ok(), Some(most));
+            assert!(read(most + 1).unwrap_err().to_string().contains("decompression bomb"));
+        }
     }
 }

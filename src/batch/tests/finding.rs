@@ -202,6 +202,50 @@ fn names_of_an_archive_take_bounded_memory() {
     assert!(inventory.problems[0].why.contains("names"), "{:?}", inventory.problems);
 }
 
+/// An entry of a tar archive that says something of the next one.
+fn tar_entry(kind: tar::EntryType, name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name).unwrap();
+    header.set_entry_type(kind);
+    header.set_size(bytes.len() as u64);
+    header.set_cksum();
+    let padding = vec![0; bytes.len().next_multiple_of(512) - bytes.len()];
+    [header.as_bytes().as_slice(), bytes, &padding].concat()
+}
+
+#[test]
+fn of_long_names_no_more_is_read_than_is_kept() {
+    let capture = pcap(&[1]);
+    let file = || tar_entry(tar::EntryType::Regular, "short.pcap", &capture);
+    let gnu = |name: &[u8]| [tar_entry(tar::EntryType::GNULongName, "././@LongLink", name), file()].concat();
+    let pax = |said: &[u8]| [tar_entry(tar::EntryType::XHeader, "PaxHeaders/x", said), file()].concat();
+    let long = "d/".repeat(200) + "long.pcap";
+    let record = format!("{} path={long}\n", long.len() + 10);
+    for archive in [gnu(format!("{long}\0").as_bytes()), pax(record.as_bytes())] {
+        let folder = Folder::new();
+        folder.put("x.tar", &[archive, file()].concat());
+        let inventory = Inventory::of(&[folder.path().to_owned()]);
+        assert_eq!(names(&inventory), ["long.pcap", "short.pcap"]);
+        assert_eq!(contents(&inventory), [capture.clone(), capture.clone()]);
+    }
+    // Names of 64 MiB, most of which nobody reads; and a size that is not the header's.
+    let endless = vec![b'x'; 64 << 20];
+    for (archive, members, why) in [
+        (gnu(&endless), 1, None),
+        (pax(&endless), 1, None),
+        (pax(b"20 size=10000000000\n"), 0, Some("the size of a file does not fit into its header")),
+    ] {
+        let folder = Folder::new();
+        folder.put("x.tar.gz", &gzip(&archive));
+        let inventory = Inventory::of(&[folder.path().to_owned()]);
+        assert_eq!(inventory.members.len() + inventory.others as usize, members);
+        assert!(inventory.members.iter().all(|found| found.member.file_name().len() <= 4096));
+        let told = inventory.problems.first().map(|problem| problem.why.as_str());
+        assert_eq!(told.is_some(), why.is_some());
+        assert!(told.unwrap_or_default().contains(why.unwrap_or_default()), "{told:?}");
+    }
+}
+
 #[test]
 fn a_bomb_does_not_go_off_because_its_size_is_a_lie() {
     // A Zstandard frame with a window of 8 MiB, and 600 blocks of 128 KiB that say a byte and how often it comes (RFC 8878 3.1.1).

@@ -267,3 +267,20 @@ fn lz4_frames_with_next_to_nothing_in_them_end_somewhere() {
     let (seen, summary) = read_all(&[lz4(&capture()), [skipped, short].concat().repeat(600)].concat());
     assert_eq!((seen.len(), summary.damage.len()), (40 + 300, 0));
 }
+
+#[test]
+fn of_windows_inside_of_each_other_one_may_be_large() {
+    // A Zstandard frame of one raw block with a window of a power of two (RFC 8878 3.1.1).
+    let frame = |power: u8, bytes: &[u8]| {
+        let block = u32::try_from(bytes.len()).unwrap() << 3 | 1;
+        [b"\x28\xB5\x2F\xFD\0".as_slice(), &[(power - 10) << 3], &block.to_le_bytes()[..3], bytes].concat()
+    };
+    let plain = capture();
+    let whole = read_all(&plain).0;
+    for packed in [frame(27, &plain), gzip(&frame(27, &plain)), frame(27, &frame(23, &plain))] {
+        assert_eq!(read_all(&packed).0, whole);
+    }
+    for packed in [frame(28, &plain), frame(10, &frame(27, &plain)), frame(27, &frame(24, &plain))] {
+        assert!(open_bytes(&packed).is_err());
+    }
+}
