@@ -7,6 +7,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "writers are shared with tests")]
 
+#[path = "../../../src/batch/tests/archives.rs"]
+mod archives;
 #[path = "../../../tests/etl/writer.rs"]
 mod etl_writer;
 mod files;
@@ -27,10 +29,35 @@ use std::path::Path;
 const LARGEST: usize = 32 << 10;
 
 fn main() {
+    archived();
     files::write();
     messages::write();
     talks::write();
     steps::write();
+}
+
+/// Archives of small captures, one of which is compressed itself.
+fn archived() {
+    let (whole, packed) =
+        (fixture("ok-browser.pcap"), archives::gzip(&fixture("r1-learned-rst.pcap")[..1500]));
+    let long = "deep/".repeat(40) + "long.pcap";
+    let files: [(&str, &[u8]); 4] = [
+        ("one.pcap", &whole[..2000]),
+        ("two.pcap.gz", &packed),
+        ("read.me", b"hello"),
+        (&long, &whole[..900]),
+    ];
+    let archives = [
+        ("stored.zip", 0, archives::zip(&files, false, 0)),
+        ("deflated.zip", 0, archives::zip(&files, true, 0)),
+        ("encrypted.zip", 0, archives::zip(&files[..1], true, 1)),
+        ("plain.tar", 1, archives::tar(&files)),
+        ("packed.tgz", 2, archives::gzip(&archives::tar(&files))),
+        ("packed.tar.zst", 2, archives::zstd(&archives::tar(&files))),
+    ];
+    for (name, kind, bytes) in archives {
+        seed("archive", name, &[&[kind], bytes.as_slice()].concat());
+    }
 }
 
 /// A folder of the repository.

@@ -3,6 +3,7 @@
 //! Those that make up segments or conversations read them from the bytes in a form of their own ([`input`]): it stays as it
 //! is, so that seeds and regressions go on to mean what they meant.
 
+pub mod archive;
 pub mod decode;
 pub mod input;
 pub mod policy;
@@ -24,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("snoop", readers::snoop),
     ("etl", readers::etl),
     ("compressed", readers::compressed),
+    ("archive", archive::archive),
     ("decode", decode::decode),
     ("reassembly", reassembly::reassembly),
     ("tds_prelogin", tds::prelogin),
