@@ -44,7 +44,7 @@ impl<H: Handler> Connection<H> {
             }
             return;
         }
-        half.sent(end, segment.payload_len);
+        half.sent(end, segment);
         if interest != Interest::Payload {
             half.summary.bytes += end.saturating_sub(before);
             half.next = half.next.max(end);
@@ -67,7 +67,7 @@ impl<H: Handler> Connection<H> {
         self.unsettled = true;
         let (half, _) = self.pair(dir);
         let held = half.waiting.hold(at, fresh, cut, after, segment.at);
-        if let Some(offset) = held.conflict {
+        if let Some(offset) = held.conflict.filter(|_| segment.payload_len > 1) {
             self.tell(dir, segment.at, Signal::OverlapConflict { offset });
         }
         if !held.news {

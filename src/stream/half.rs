@@ -57,8 +57,8 @@ pub(super) struct Half {
     largest_pending: Option<(u64, u32)>,
     pub(super) summary: HalfSummary,
     pub(super) recent: Recent,
-    /// What its last packet with payload acknowledges.
-    last_data_ack: Option<u32>,
+    /// What the packet acknowledges that first brought the last of its data by their numbers.
+    seen_ack: Option<u32>,
     /// TTLs of its packets.
     pub(super) hops: Hops,
     /// What was told last.
@@ -162,7 +162,6 @@ impl Half {
 
     /// Remembers the segment as the last one with payload.
     pub(super) fn note_last(&mut self, segment: &Segment<'_>) {
-        self.last_data_ack = segment.tcp.flags.has(TcpFlags::ACK).then_some(segment.tcp.ack);
         self.summary.last_data = Some(segment.at);
         self.summary.last_data_len = segment.payload_len;
         self.summary.last_data_head = segment.payload.first_chunk().copied().unwrap_or_default();
@@ -229,23 +228,23 @@ impl Half {
         self.isn.is_none() || self.offset(seq).is_none_or(|offset| (-1..=last).contains(&offset))
     }
 
-    /// The offset of the first byte that was told of it and that its host knows nothing of, when this packet, which has no
-    /// payload, shows that: it acknowledges more than the one with those bytes, so that the host sent it later, in whatever order the
-    /// two were recorded.
+    /// The offset of the first byte that was seen of it and that its host knows nothing of, when this packet, which has no
+    /// payload, shows that: it acknowledges more than the one with the last of those bytes, so that the host sent it later, in
+    /// whatever order the two, and those between them, were recorded.
     pub(super) fn disowns(&self, other: &Self, segment: &Segment<'_>) -> Option<u64> {
         let offset = u64::try_from(self.offset(segment.tcp.seq)?).ok()?;
-        let later = other.offset(segment.tcp.ack)? > other.offset(self.last_data_ack?)?;
+        let later = other.offset(segment.tcp.ack)? > other.offset(self.seen_ack?)?;
         // One below is a probe's number; where something was lost the host may begin again.
-        let below = offset.saturating_add(1) < self.highest && self.repeated.is_none();
+        let below = offset.saturating_add(1) < self.highest.min(self.seen) && self.repeated.is_none();
         (later && below && self.fin_at.is_none() && self.isn.is_some()).then_some(offset)
     }
 
-    /// Its host sends nothing behind its FIN, or its RST: what waits there is not the host's, or was never taken. Whether something
-    /// was told that lies there.
+    /// Its host sends nothing behind its FIN, or its RST: what waits there is not the host's, or was never taken. Whether data were
+    /// told that lie there; where only a gap was, that is the FIN's own place.
     pub(super) fn forget_beyond(&mut self, end: u64) -> bool {
         self.waiting.forget_from(end);
         self.highest = self.highest.min(end.max(self.next));
-        self.next > end
+        self.next > end && self.seen > end
     }
 
     /// The other side's RST acknowledges no more than was told: what waits behind a hole it never took.
@@ -315,13 +314,17 @@ impl Half {
     }
 
     /// Whether a segment with this number, of no byte or one, probes whether the other side is still there: it
-    /// lies just below what is to be sent next, and nothing is outstanding (RFC 9293 3.8.4).
+    /// lies just below what is to be sent next, and nothing is outstanding (RFC 9293 3.8.4). Behind a FIN that is the FIN's place,
+    /// where a byte is garbage; without one it may be an earlier packet, recorded late.
     pub(super) fn is_probe(&self, segment: &Segment<'_>) -> bool {
         let below = segment.tcp.seq.wrapping_add(1);
         match self.offset(below) {
             Some(offset) => {
                 let settled = self.acked.is_none_or(|acked| acked >= self.highest);
-                offset == self.highest.cast_signed() && settled && self.fin_at.is_none()
+                match self.fin_at {
+                    Some(fin) => offset == (fin + 1).cast_signed() && segment.payload_len == 1,
+                    None => offset == self.highest.cast_signed() && settled,
+                }
             }
             // The capture begins in the middle. The other side may have told what it expects; else only the
             // one byte of garbage that some stacks send tells a probe: what an application sends is pushed.
@@ -332,10 +335,14 @@ impl Half {
         }
     }
 
-    /// Notes that a segment was sent up to `end`.
-    pub(super) fn sent(&mut self, end: u64, len: u32) {
+    /// Notes that a segment with payload was sent up to `end`.
+    pub(super) fn sent(&mut self, end: u64, segment: &Segment<'_>) {
+        let len = segment.payload_len;
+        if end > self.seen {
+            self.seen = end;
+            self.seen_ack = segment.tcp.flags.has(TcpFlags::ACK).then_some(segment.tcp.ack);
+        }
         self.highest = self.highest.max(end);
-        self.seen = self.seen.max(end);
         self.summary.largest_segment = self.summary.largest_segment.max(len);
         if self.largest_pending.is_none_or(|(_, largest)| len > largest) {
             self.largest_pending = Some((end, len));
@@ -377,7 +384,7 @@ impl Half {
                 let late =
                     time.saturating_sub(hole.time) >= HOLE_TIME || packets - hole.packets >= HOLE_PACKETS;
                 self.hole = self.hole.filter(|_| !late);
-                late.then_some(hole.acked)
+                late.then_some(hole.acked.min(acked))
             }
             None => {
                 self.hole = Some(Hole { acked, time, packets });

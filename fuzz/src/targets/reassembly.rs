@@ -2,7 +2,8 @@
 //!
 //! Three pairs of ends talk. Each stream's bytes are told by their offset; a segment carries those, or, of a liar, others. Of
 //! what the table says of a connection must hold: its data are the first bytes that were recorded of each offset, in
-//! order, each once; a gap lies where nothing had been recorded; and in the end nothing that was recorded is left out.
+//! order, each once; a gap lies where nothing had been recorded; and in the end nothing that was recorded is left out, but for what
+//! contradicts itself (`model.rs`).
 
 mod model;
 mod plan;
@@ -52,6 +53,7 @@ impl Handler for Recorder {
             }
             Signal::OverlapConflict { offset } => Heard::Conflict { dir, offset: *offset },
             Signal::Fin => Heard::Fin { dir },
+            Signal::Stray => Heard::Stray,
             _ => return Interest::Payload,
         };
         self.0.borrow_mut().push(heard);
@@ -120,8 +122,12 @@ impl Bench {
         if let Some(old) = before.filter(|old| Some(*old) != fed) {
             self.check(old);
         }
-        if let Some(listener) = fed.and_then(|number| self.listeners.get_mut(&number)) {
-            listener.recorded(sent);
+        if let Some(number) = fed {
+            let stray = self.logs[&number].borrow().iter().any(|heard| matches!(heard, Heard::Stray));
+            let listener = self.listeners.get_mut(&number).expect("it is listened to");
+            listener.recorded(sent, self.time, stray);
+            self.check(number);
+            self.listeners.get_mut(&number).expect("it is listened to").heard_all();
         }
         self.check_all();
         closed.into_iter().for_each(|gone| self.gone(&gone));

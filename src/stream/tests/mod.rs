@@ -4,6 +4,7 @@ mod bounds;
 mod closing;
 mod delivery;
 mod forged;
+mod honest;
 mod lifetime;
 mod opening;
 mod properties;

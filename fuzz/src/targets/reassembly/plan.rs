@@ -45,6 +45,13 @@ pub(super) struct Sent {
     pub(super) id: u32,
 }
 
+impl Sent {
+    /// Bytes of payload, recorded or not.
+    pub(super) fn length(&self) -> u64 {
+        self.payload.len() as u64 + u64::from(self.cut)
+    }
+}
+
 /// Two ends.
 #[derive(Clone, Copy, Default)]
 struct Pair {
