@@ -144,11 +144,14 @@ pub(super) fn without_secrets(packet: &Packet<'_>, streams: &mut Streams) -> Opt
     if blank == 0 {
         return None;
     }
-    let change = sum(before).wrapping_sub(sum(bytes.get(range)?));
-    let stated = number(&bytes, checksum)?;
-    // The complement of the sum goes up by what the sum goes down (RFC 1624 3).
-    set(&mut bytes, checksum, folded(u64::from(stated) + change));
+    let fitting = refitted(number(&bytes, checksum)?, before, bytes.get(range)?);
+    set(&mut bytes, checksum, fitting);
     Some((bytes, blank))
+}
+
+/// A checksum that is to `after` what the one that was stated is to `before` (RFC 1624 3): as right, or as wrong.
+fn refitted(stated: u16, before: &[u8], after: &[u8]) -> u16 {
+    folded(u64::from(stated) + sum(before) + u64::from(!folded(sum(after))))
 }
 
 /// Where a part of `bytes` begins in it.
@@ -476,6 +479,24 @@ mod tests {
         assert_eq!(of([1, 0, 0x5E, 0, 0, 1]), [3, 0, 0, 0, 0, 3]);
         assert_eq!(of([0xFF; 6]), [0xFF; 6]);
         assert_eq!(of([0; 6]), [0; 6]);
+    }
+
+    #[test]
+    fn a_checksum_stays_as_right_as_it_was() {
+        let checksum = |bytes: &[u8]| !folded(sum(bytes));
+        for (before, after) in [(&b"pass\xFF\xFF"[..], &[0; 6][..]), (&[0; 7], b"xxxxxxx"), (b"abc", b"abc")]
+        {
+            let header = b"\x12\x34\xFF\xF0";
+            let whole = |payload: &[u8]| checksum(&[header, payload].concat());
+            assert_eq!(refitted(whole(before), before, after), whole(after), "{before:?}");
+            let wrong = whole(before) ^ WRONG;
+            let difference = |one: u16, other: u16| folded(u64::from(one) + u64::from(!other));
+            assert_eq!(
+                difference(refitted(wrong, before, after), whole(after)),
+                difference(wrong, whole(before)),
+                "{before:?}"
+            );
+        }
     }
 
     #[test]
