@@ -197,6 +197,10 @@ impl Handler for Session {
         Interest::Payload
     }
 
+    fn compares(&self) -> bool {
+        self.recognized
+    }
+
     fn held_bytes(&self) -> usize {
         let lanes = self.live.as_ref().map_or(0, |live| live.lanes.iter().map(Lane::held).sum());
         self.unrecognized.iter().map(recognition::Pending::held).sum::<usize>() + lanes

@@ -93,9 +93,11 @@ impl<H: Handler> Connection<H> {
         half.next += bytes.len() as u64;
         half.summary.bytes += bytes.len() as u64;
         if self.interest == Interest::Payload {
-            let (half, _) = self.pair(dir);
-            half.tail.push(offset, bytes);
             self.tell(dir, at, Signal::Data { offset, bytes });
+            if self.handler.as_ref().is_some_and(Handler::compares) {
+                let (half, _) = self.pair(dir);
+                half.tail.push(offset, bytes);
+            }
             self.heed_interest();
         }
     }

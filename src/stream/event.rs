@@ -201,6 +201,12 @@ pub trait Handler {
     /// Takes an event; says how much it wants from now on. Interest never rises again.
     fn on_event(&mut self, event: &Event<'_>) -> Interest;
 
+    /// Whether bytes that were told are to be compared with what comes again in their place. That takes memory: a handler says
+    /// no as long as it does not know that the connection matters.
+    fn compares(&self) -> bool {
+        true
+    }
+
     /// Bytes that the handler holds in buffers: they count against [`Limits::total_bytes`].
     fn held_bytes(&self) -> usize {
         0

@@ -82,8 +82,8 @@ impl Half {
             let first = segment.tcp.seq.wrapping_add(1);
             if self.base.is_some_and(|base| base != first) {
                 // What was seen so far belongs to an earlier connection on the same tuple.
-                let (summary, recent, hops) = (self.summary, std::mem::take(&mut self.recent), self.hops);
-                *self = Self { summary, recent, hops, ..Self::default() };
+                let (recent, hops) = (std::mem::take(&mut self.recent), std::mem::take(&mut self.hops));
+                *self = Self { summary: self.summary, recent, hops, ..Self::default() };
             }
             self.isn = Some(segment.tcp.seq);
             self.summary.syn_checksum_ok = segment.quality.checksum_ok;

@@ -8,56 +8,86 @@ const CLASSES: usize = 4;
 pub(super) const SAME_HOST: u8 = 5;
 
 /// TTLs of a direction, in classes of near ones.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Hops {
-    classes: [Option<Class>; CLASSES],
+    first: Class,
+    /// Few directions have any.
+    others: Vec<Class>,
 }
 
 /// Packets whose TTLs lie near each other.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Class {
     low: u8,
     high: u8,
-    packets: u64,
+    packets: u32,
     /// Its first packet with payload.
     data: Option<At>,
 }
 
 impl Class {
+    /// Whether a packet says nothing new.
+    fn knows(&self, ttl: u8, payload: bool) -> bool {
+        self.packets > 0 && (self.low..=self.high).contains(&ttl) && (self.data.is_some() || !payload)
+    }
+
     fn takes(&self, ttl: u8) -> bool {
-        self.low.saturating_sub(ttl).max(ttl.saturating_sub(self.high)) <= SAME_HOST
+        self.packets == 0 || self.low.saturating_sub(ttl).max(ttl.saturating_sub(self.high)) <= SAME_HOST
+    }
+
+    fn note(&mut self, ttl: u8, at: At, payload: bool) {
+        let (low, high) = if self.packets == 0 { (ttl, ttl) } else { (self.low, self.high) };
+        (self.low, self.high) = (low.min(ttl), high.max(ttl));
+        self.packets = self.packets.saturating_add(1);
+        if payload {
+            self.data.get_or_insert(at);
+        }
     }
 }
 
 impl Hops {
     /// Notes a packet.
+    #[inline]
     pub(super) fn note(&mut self, ttl: u8, at: At, payload: bool) {
-        let fits = |class: &Option<Class>| class.is_none_or(|class| class.takes(ttl));
-        let Some(slot) = self.classes.iter_mut().find(|class| fits(class)) else { return };
-        let class = slot.get_or_insert(Class { low: ttl, high: ttl, packets: 0, data: None });
-        class.low = class.low.min(ttl);
-        class.high = class.high.max(ttl);
-        class.packets += 1;
-        if payload {
-            class.data.get_or_insert(at);
+        if self.first.knows(ttl, payload) {
+            self.first.packets = self.first.packets.saturating_add(1);
+        } else if self.first.takes(ttl) {
+            self.first.note(ttl, at, payload);
+        } else {
+            self.note_other(ttl, at, payload);
+        }
+    }
+
+    #[cold]
+    fn note_other(&mut self, ttl: u8, at: At, payload: bool) {
+        if let Some(class) = self.others.iter_mut().find(|class| class.takes(ttl)) {
+            class.note(ttl, at, payload);
+        } else if self.others.len() < CLASSES - 1 {
+            let mut class = Class::default();
+            class.note(ttl, at, payload);
+            self.others.push(class);
         }
     }
 
     /// Smallest and largest TTL of the host itself: of the class that most of its packets are of, the first of two equal ones.
     pub(super) fn host(&self) -> Option<(u8, u8)> {
-        self.main().map(|class| (class.low, class.high))
+        let main = self.main();
+        (main.packets > 0).then_some((main.low, main.high))
     }
 
     /// The first payload that came with another TTL than at least half of the packets.
     pub(super) fn foreign_data(&self) -> Option<At> {
-        let main = self.main()?;
-        let others = self.classes.iter().flatten().filter(|class| class.low != main.low);
+        if self.others.is_empty() {
+            return None;
+        }
+        let main = self.main();
+        let others = std::iter::once(&self.first).chain(&self.others).filter(|class| class.low != main.low);
         others.filter_map(|class| class.data).min()
     }
 
-    fn main(&self) -> Option<Class> {
-        let classes = self.classes.iter().flatten().copied();
-        classes.reduce(|main, class| if class.packets > main.packets { class } else { main })
+    fn main(&self) -> Class {
+        let others = self.others.iter().copied();
+        others.fold(self.first, |main, class| if class.packets > main.packets { class } else { main })
     }
 }
 

@@ -6,6 +6,9 @@ use crate::unshown::Unshown;
 /// Bytes that are remembered: a TLS handshake's flight, as far as it is read.
 const KEPT: usize = 4096;
 
+/// Room that is made at first, in bytes.
+const FIRST: usize = 2048;
+
 /// The last bytes of a direction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tail {
@@ -25,6 +28,10 @@ impl Tail {
         let kept = bytes.get(skipped..).unwrap_or_default();
         let drop = (self.bytes.len() + kept.len()).saturating_sub(KEPT).min(self.bytes.len());
         self.bytes.drain(..drop);
+        if self.bytes.capacity() == 0 {
+            // Most directions say so much before a login is through: growing to it would copy it several times.
+            self.bytes.reserve_exact(FIRST.max(kept.len()));
+        }
         self.bytes.extend_from_slice(kept);
         self.start = (offset + bytes.len() as u64).saturating_sub(self.bytes.len() as u64);
     }
