@@ -9,6 +9,9 @@ use crate::unshown::Unshown;
 
 /// Bytes of a direction that are held, at most, until it is recognised.
 const HELD: usize = 2048;
+/// Bytes that are held of a direction that is strange: enough to say how it begins. A lane reads no further than to where it finds
+/// what is none of ours.
+const STRANGE_HELD: usize = 256;
 /// Segments of an unrecognised direction after which the connection is let go: nothing that could make it
 /// ours comes so late.
 const PATIENCE: u32 = 32;
@@ -34,8 +37,14 @@ impl Pending {
 
     /// Holds what there is room for; gives the rest.
     fn hold<'a>(&mut self, bytes: &'a [u8], at: Moment) -> &'a [u8] {
-        let room = HELD.saturating_sub(self.bytes.len());
+        let most = if self.strange { STRANGE_HELD } else { HELD };
+        let room = most.saturating_sub(self.bytes.len());
         let (held, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        if self.bytes.capacity() < self.bytes.len() + held.len() {
+            // As much as is needed, then all that may be.
+            let more = if self.bytes.is_empty() { held.len() } else { room };
+            self.bytes.reserve_exact(more);
+        }
         self.bytes.extend_from_slice(held);
         self.parts.push((held.len(), at));
         self.segments += 1;
@@ -59,6 +68,7 @@ impl Session {
             _ => {}
         }
         let pending = self.pending(dir);
+        pending.strange |= matches!(early, Some(Decision::Strange));
         let rest = pending.hold(bytes, at);
         if pending.strange {
             pending.lost += rest.len() as u64;
@@ -89,7 +99,7 @@ impl Session {
         let calls = self.client.is_some_and(|(client, _)| client == dir);
         let known = calls && self.known_listener(dir);
         let pending = self.pending(dir);
-        if pending.lost > 0 {
+        if pending.bytes.len() as u64 + pending.lost > HELD as u64 {
             pending.lost += len;
         } else if known && !pending.bytes.is_empty() && !pending.strange {
             // Too little was seen to tell what it is, but nothing against it: the port decides.

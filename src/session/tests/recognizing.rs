@@ -130,9 +130,19 @@ fn a_connection_that_says_nothing_is_named_by_its_port_or_not_at_all() {
 
 #[test]
 fn what_was_held_counts_until_the_connection_is_recognised() {
+    // A ClientHello that may still name TDS; bytes that are of nobody we know need not be held.
+    let mut talk = Talk::open(4711);
+    let mut hello = vec![22, 3, 1, 0x20, 0, 1, 0, 0x1F, 0xFC, 3, 3];
+    hello.resize(1900, 0);
+    talk.say(CLIENT, &hello);
+    assert!(talk.session.held_bytes() >= 1900 && talk.session.held_bytes() < 5000);
+    let before = talk.session.held_bytes();
+    talk.say(SERVER, &[b'*'; 5000]);
+    let strange = talk.session.held_bytes() - before;
+    assert!((1..1000).contains(&strange), "{strange}");
+
     let mut talk = Talk::open(1433);
     talk.say(SERVER, &[b'*'; 5000]);
-    assert!(talk.session.held_bytes() >= 2048 && talk.session.held_bytes() < 5000);
     talk.say(CLIENT, &prelogin(1));
     assert!(talk.session.held_bytes() < 1000, "{}", talk.session.held_bytes());
 }
