@@ -6,9 +6,13 @@ use crate::decode::At;
 use crate::steps::step;
 use crate::unshown::Unshown;
 
+/// What waits. Boxed: in most directions nothing ever does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waiting(Option<Box<Stretches>>);
+
 /// What waits, by offset. Bytes never overlap: what came first is kept.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Waiting {
+struct Stretches {
     pieces: BTreeMap<u64, Piece>,
     /// Stretches that were sent but that the snap length cut: offset and length.
     cuts: BTreeMap<u64, u64>,
@@ -47,29 +51,55 @@ pub(super) enum Released {
 
 impl Waiting {
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty() && self.cuts.is_empty()
+        self.0.as_ref().is_none_or(|stretches| stretches.is_empty())
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.0.as_ref().map_or(0, |stretches| stretches.bytes)
     }
 
     /// Stretches held.
     pub(super) fn len(&self) -> usize {
-        self.pieces.len() + self.cuts.len()
+        self.0.as_ref().map_or(0, |stretches| stretches.pieces.len() + stretches.cuts.len())
     }
 
     /// Offset of the first stretch.
     pub(super) fn first(&self) -> Option<u64> {
-        let piece = self.pieces.first_key_value().map(|(start, _)| *start);
-        let cut = self.cuts.first_key_value().map(|(start, _)| *start);
-        piece.into_iter().chain(cut).min()
+        self.0.as_ref()?.first()
     }
 
     /// Holds the bytes of the segment at `at` from `offset`, and the `cut` bytes after them that were not recorded. They
     /// answer what the other side says below `after`.
     pub(super) fn hold(&mut self, offset: u64, bytes: &[u8], cut: u64, after: u64, at: At) -> Held {
+        self.0.get_or_insert_default().hold(offset, bytes, cut, after, at)
+    }
+
+    /// Lets go of what begins at this offset or later.
+    pub(super) fn forget_from(&mut self, offset: u64) {
+        if let Some(stretches) = &mut self.0 {
+            stretches.forget_from(offset);
+        }
+    }
+
+    /// What comes next when everything below `next` is settled, and the other side was heard up to `heard`.
+    pub(super) fn release(&mut self, next: u64, heard: u64) -> Option<Released> {
+        self.0.as_mut()?.release(next, heard)
+    }
+}
+
+impl Stretches {
+    fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.cuts.is_empty()
+    }
+
+    fn first(&self) -> Option<u64> {
+        let piece = self.pieces.first_key_value().map(|(start, _)| *start);
+        let cut = self.cuts.first_key_value().map(|(start, _)| *start);
+        piece.into_iter().chain(cut).min()
+    }
+
+    fn hold(&mut self, offset: u64, bytes: &[u8], cut: u64, after: u64, at: At) -> Held {
         let mut held = Held::default();
         let end = offset + bytes.len() as u64;
         let mut from = offset;
@@ -120,15 +150,13 @@ impl Waiting {
         taken
     }
 
-    /// Lets go of what begins at this offset or later.
-    pub(super) fn forget_from(&mut self, offset: u64) {
+    fn forget_from(&mut self, offset: u64) {
         let beyond = self.pieces.split_off(&offset);
         self.bytes -= beyond.values().map(|piece| piece.bytes.len()).sum::<usize>();
         self.cuts.split_off(&offset);
     }
 
-    /// What comes next when everything below `next` is settled, and the other side was heard up to `heard`.
-    pub(super) fn release(&mut self, next: u64, heard: u64) -> Option<Released> {
+    fn release(&mut self, next: u64, heard: u64) -> Option<Released> {
         while let Some(entry) = self.pieces.first_entry().filter(|piece| *piece.key() <= next) {
             step(1);
             let news = entry.key() + entry.get().bytes.len() as u64 > next;
