@@ -26,6 +26,8 @@ mod quality;
 mod result;
 mod scan;
 mod shard;
+mod sheet;
+mod sights;
 mod successes;
 mod taken_at;
 #[cfg(test)]

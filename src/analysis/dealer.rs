@@ -35,14 +35,20 @@ impl Dealer {
     /// Takes the next packet: its flow, when it is of a TCP connection.
     #[inline]
     pub(super) fn deal(&mut self, packet: &Packet<'_>) -> Option<Flow> {
+        self.count(packet);
+        match Flow::at_a_glance(packet) {
+            Some(flow) => Some(flow),
+            None => self.look(packet),
+        }
+    }
+
+    /// Takes note of the next packet, which is known to be of a TCP connection.
+    #[inline]
+    pub(super) fn count(&mut self, packet: &Packet<'_>) {
         self.ordinal += 1;
         self.now = self.now.max(Time(packet.time));
         if (packet.bytes.len() as u64) < u64::from(packet.original_len) {
             self.qualities.of(packet.file).snapped += 1;
-        }
-        match Flow::at_a_glance(packet) {
-            Some(flow) => Some(flow),
-            None => self.look(packet),
         }
     }
 

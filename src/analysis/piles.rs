@@ -7,26 +7,32 @@
 
 use std::collections::VecDeque;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::shard::Shard;
-use crate::capture::{Chunk, LinkType, Packet};
+use super::sheet::{Sheet, Slip};
+use super::sights::sights;
+use crate::capture::{Chunk, Packet, TOGETHER};
 use crate::steps::step;
+use crate::stream::TupleHasher;
 
 /// Packets of one batch, at most.
-const BATCH_PACKETS: usize = 4096;
+const BATCH_PACKETS: usize = 512;
 /// Chunks that a batch refers to, at most: one that fills slowly must not hold what was read long ago.
 const BATCH_CHUNKS: usize = 8;
 /// Packets of the capture that a batch stretches over, at most: most of them may be of no shard.
 const BATCH_SPAN: u64 = 1 << 20;
 /// Packets that wait, at most: then the reader helps.
-const WAITING: usize = 3 * BATCH_PACKETS;
+const WAITING: usize = 4 * BATCH_PACKETS;
 /// Number of the thread that reads.
 const READER: usize = 0;
-/// Packets that are fetched together.
-const FETCHED: usize = 16;
 /// Where the bytes of headers stand that are looked at, to have them all: a cache line has 64 bytes.
-const HEADERS: [u32; 2] = [12, 54];
+const HEADERS: [usize; 2] = [12, 53];
+/// Looks at whether there is anything to do, before a thread sleeps: to wake it costs as much as some hundred packets, and more on
+/// a virtual machine.
+const LOOKS: usize = 100;
 
 /// The piles, and who works on them.
 pub(super) struct Piles {
@@ -36,6 +42,10 @@ pub(super) struct Piles {
     filled: Condvar,
     /// For the reader, when too much waits: that may be less now.
     lowered: Condvar,
+    /// Grows whenever there may be something to do that was not before.
+    changes: AtomicUsize,
+    /// What the shards hash with.
+    hasher: TupleHasher,
 }
 
 /// What is known of the piles.
@@ -70,42 +80,9 @@ struct Part {
     slips: Vec<Slip>,
 }
 
-/// What the slips of a batch refer to.
-#[derive(Debug, Default)]
-struct Sheet {
-    chunks: Vec<Chunk>,
-    origins: Vec<Origin>,
-    /// Ordinal of the batch's first packet.
-    first: u64,
-}
-
-/// What packets that follow each other have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Origin {
-    file: u32,
-    link: LinkType,
-    interface: u32,
-    /// What is to be added to the ordinal of a packet to have its frame number, modulo 2^64.
-    frame: u64,
-}
-
-/// Where a packet stands, and what its record says of it: small, since there is one for every packet, and another core reads
-/// it.
-#[derive(Debug, Clone, Copy)]
-struct Slip {
-    time: i64,
-    /// Packets between it and the first of the batch.
-    step: u32,
-    original_len: u32,
-    start: u32,
-    len: u32,
-    origin: u16,
-    chunk: u16,
-}
-
 impl Piles {
     /// Nothing waits for these shards yet.
-    pub(super) fn new(shards: Vec<Shard>) -> Self {
+    pub(super) fn new(shards: Vec<Shard>, hasher: &TupleHasher) -> Self {
         let desk = Desk {
             piles: shards.iter().map(|_| Pile::default()).collect(),
             waiting: 0,
@@ -119,6 +96,8 @@ impl Piles {
             desk: Mutex::new(desk),
             filled: Condvar::new(),
             lowered: Condvar::new(),
+            changes: AtomicUsize::new(0),
+            hasher: hasher.clone(),
         }
     }
 
@@ -133,6 +112,7 @@ impl Piles {
     /// Nothing will be added any more: works on what is left, as the others do.
     pub(super) fn complete(&self) {
         self.desk().complete = true;
+        self.changes.fetch_add(1, Ordering::Release);
         self.filled.notify_all();
         self.work(READER);
     }
@@ -159,6 +139,7 @@ impl Piles {
         }
         batch.packets = 0;
         let wake = desk.idle > 0;
+        self.changes.fetch_add(1, Ordering::Release);
         drop(desk);
         if wake {
             self.filled.notify_all();
@@ -172,6 +153,7 @@ impl Piles {
     /// A pile for a thread that has nothing else to do, when there is one; `None` when all is done.
     fn next(&self, hand: usize) -> Option<Turn<'_>> {
         let mut desk = self.desk();
+        let mut looked = false;
         loop {
             step(1);
             if let Some(turn) = self.take(&mut desk, hand) {
@@ -180,15 +162,35 @@ impl Piles {
             if desk.complete && desk.waiting == 0 {
                 return None;
             }
-            desk.idle += 1;
-            desk = self.filled.wait(desk).unwrap_or_else(PoisonError::into_inner);
-            desk.idle -= 1;
+            if looked {
+                desk.idle += 1;
+                desk = self.filled.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                desk.idle -= 1;
+            } else {
+                desk = self.look(desk);
+            }
+            looked = !looked;
         }
+    }
+
+    /// Leaves the desk until something has changed, or for a little while.
+    fn look<'a>(&'a self, desk: MutexGuard<'a, Desk>) -> MutexGuard<'a, Desk> {
+        let before = self.changes.load(Ordering::Acquire);
+        drop(desk);
+        for _ in 0..LOOKS {
+            step(1);
+            if self.changes.load(Ordering::Acquire) != before {
+                break;
+            }
+            thread::yield_now();
+        }
+        self.desk()
     }
 
     /// A pile for the reader, when too much waits. When others have all of that, the reader waits for them.
     fn too_much(&self) -> Option<Turn<'_>> {
         let mut desk = self.desk();
+        let mut looked = false;
         loop {
             step(1);
             if desk.waiting <= WAITING {
@@ -197,9 +199,14 @@ impl Piles {
             if let Some(turn) = self.take(&mut desk, READER) {
                 return Some(turn);
             }
-            desk.held_up = true;
-            desk = self.lowered.wait(desk).unwrap_or_else(PoisonError::into_inner);
-            desk.held_up = false;
+            if looked {
+                desk.held_up = true;
+                desk = self.lowered.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                desk.held_up = false;
+            } else {
+                desk = self.look(desk);
+            }
+            looked = !looked;
         }
     }
 
@@ -210,6 +217,7 @@ impl Piles {
         (pile.taken, pile.hand) = (true, hand);
         let parts = std::mem::take(&mut pile.parts);
         desk.waiting -= std::mem::take(&mut pile.packets);
+        self.changes.fetch_add(1, Ordering::Release);
         if desk.held_up && desk.waiting <= WAITING {
             self.lowered.notify_one();
         }
@@ -225,36 +233,13 @@ impl Piles {
     }
 }
 
-impl Slip {
-    /// The packet, and its ordinal.
-    #[inline]
-    fn packet<'a>(&self, sheet: &'a Sheet) -> Option<(u64, Packet<'a>)> {
-        let origin = sheet.origins.get(usize::from(self.origin))?;
-        let ordinal = sheet.first + u64::from(self.step);
-        let start = self.start as usize;
-        let packet = Packet {
-            time: self.time,
-            file: origin.file,
-            frame: origin.frame.wrapping_add(ordinal),
-            link: origin.link,
-            interface: origin.interface,
-            original_len: self.original_len,
-            bytes: sheet.chunks.get(usize::from(self.chunk))?.get(start..start + self.len as usize)?,
-        };
-        Some((ordinal, packet))
-    }
-}
-
 /// Looks at the headers of packets that are worked on next. What was read stands in another core's cache: fetched one by one,
 /// when each is needed, it costs more than all that is done with it; fetched together hardly anything.
 #[inline]
-fn fetch(slips: &[Slip], sheet: &Sheet) {
-    let byte = |slip: &Slip, at: u32| -> u8 {
-        let chunk = sheet.chunks.get(usize::from(slip.chunk));
-        let place = slip.start + at.min(slip.len.saturating_sub(1));
-        chunk.and_then(|chunk| chunk.get(place as usize)).copied().unwrap_or_default()
-    };
-    black_box(slips.iter().fold(0, |sum, slip| HEADERS.iter().fold(sum, |sum, at| sum ^ byte(slip, *at))));
+fn fetch(packets: &[(u64, Packet<'_>)]) {
+    let byte = |bytes: &[u8], at: usize| bytes.get(at).copied().unwrap_or_default();
+    let both = |bytes| HEADERS.iter().fold(0, |sum, at| sum ^ byte(bytes, *at));
+    black_box(packets.iter().fold(0, |sum, (_, packet)| sum ^ both(packet.bytes)));
 }
 
 /// A pile that was taken, to be worked on by nobody else until this is dropped.
@@ -271,12 +256,22 @@ impl Turn<'_> {
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(Part { sheet, mut slips }) = self.parts.pop_front() {
             step(1);
-            for group in slips.chunks(FETCHED) {
+            let mut packets = Vec::with_capacity(TOGETHER);
+            for group in slips.chunks(TOGETHER) {
                 step(1);
-                fetch(group, &sheet);
-                for (ordinal, packet) in group.iter().filter_map(|slip| slip.packet(&sheet)) {
+                packets.clear();
+                packets.extend(group.iter().filter_map(|slip| slip.packet(&sheet)));
+                fetch(&packets);
+                let look = packets.iter().map(|(_, packet)| packet);
+                let sights = sights(look, &self.piles.hasher, |_| 0, |_| Some(&*shard));
+                for ((ordinal, packet), sight) in packets.iter().zip(&sights) {
                     step(1);
-                    shard.take(ordinal, &packet);
+                    match sight {
+                        Some(sight) => shard.plain(*ordinal, sight),
+                        None => {
+                            shard.take(*ordinal, packet);
+                        }
+                    }
                 }
             }
             slips.clear();
@@ -291,6 +286,7 @@ impl Drop for Turn<'_> {
         desk.spare.append(&mut self.used);
         let Some(pile) = desk.piles.get_mut(self.index) else { return };
         pile.taken = false;
+        self.piles.changes.fetch_add(1, Ordering::Release);
         if pile.packets == 0 {
             return; // nothing that others could take
         }
@@ -326,25 +322,11 @@ impl<'a> Batch<'a> {
         packet: &Packet<'_>,
         chunk: Option<(&Chunk, usize)>,
     ) {
-        if self.packets == 0 {
-            self.sheet.first = ordinal;
-        }
-        let (chunk, start) = self.sheet.place_of(packet, chunk);
-        let origin = self.sheet.origin_of(ordinal, packet);
-        let step = ordinal - self.sheet.first;
+        let slip = self.sheet.slip(ordinal, packet, chunk);
         let Some(slips) = self.slips.get_mut(shard) else { return };
-        slips.push(Slip {
-            time: packet.time,
-            original_len: packet.original_len,
-            // A batch is handed over long before these are too large; a chunk is as long as a few records.
-            step: u32::try_from(step).unwrap_or(u32::MAX),
-            start: u32::try_from(start).unwrap_or(u32::MAX),
-            len: u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX),
-            origin: u16::try_from(origin).unwrap_or(u16::MAX),
-            chunk: u16::try_from(chunk).unwrap_or(u16::MAX),
-        });
+        slips.push(slip);
         self.packets += 1;
-        if self.packets >= BATCH_PACKETS || self.sheet.chunks.len() >= BATCH_CHUNKS || step >= BATCH_SPAN {
+        if self.packets >= BATCH_PACKETS || self.sheet.chunks() >= BATCH_CHUNKS || slip.step() >= BATCH_SPAN {
             self.piles.add(self);
         }
     }
@@ -355,37 +337,6 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl Sheet {
-    /// The place of the packet's chunk, and where in it the packet stands. Files that are read together take turns.
-    #[inline]
-    fn place_of(&mut self, packet: &Packet<'_>, chunk: Option<(&Chunk, usize)>) -> (usize, usize) {
-        let Some((chunk, start)) = chunk else {
-            self.chunks.push(Arc::new(packet.bytes.to_vec()));
-            return (self.chunks.len() - 1, 0);
-        };
-        let place = self.chunks.iter().rposition(|known| Arc::ptr_eq(known, chunk)).unwrap_or_else(|| {
-            self.chunks.push(Arc::clone(chunk));
-            self.chunks.len() - 1
-        });
-        (place, start)
-    }
-
-    /// The place of what the packet has in common with those before it.
-    #[inline]
-    fn origin_of(&mut self, ordinal: u64, packet: &Packet<'_>) -> usize {
-        let origin = Origin {
-            file: packet.file,
-            link: packet.link,
-            interface: packet.interface,
-            frame: packet.frame.wrapping_sub(ordinal),
-        };
-        if self.origins.last() != Some(&origin) {
-            self.origins.push(origin);
-        }
-        self.origins.len() - 1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -393,14 +344,18 @@ mod tests {
     use super::*;
     use crate::analysis::Settings;
     use crate::analysis::shard::SHARDS;
+    use crate::capture::LinkType;
     use crate::session::KnownPorts;
+    use crate::stream::TupleHasher;
 
     /// As many packets for one shard, or for each in turn, as fill its pile many times over.
     fn worked_on(threads: usize, all_for_one: bool) -> u64 {
         const PACKETS: usize = 20 * WAITING;
         let known = Arc::new(KnownPorts::default());
         let settings = Settings::default();
-        let piles = Piles::new((0..SHARDS).map(|_| Shard::new(&settings, &known)).collect());
+        let hasher = TupleHasher::default();
+        let shards = (0..SHARDS).map(|_| Shard::new(&settings, &known, &hasher)).collect();
+        let piles = Piles::new(shards, &hasher);
         thread::scope(|scope| {
             for hand in 1..threads {
                 let piles = &piles;
@@ -438,37 +393,6 @@ mod tests {
                     assert_eq!(worked_on(threads, all_for_one), 20 * WAITING as u64);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn a_slip_gives_its_packet_again() {
-        let known = Arc::new(KnownPorts::default());
-        let piles = Piles::new(vec![Shard::new(&Settings::default(), &known)]);
-        let mut batch = Batch::new(&piles);
-        let chunks: [Chunk; 2] = [Arc::new((0..100).collect()), Arc::new((100..200).collect())];
-        let packet = |file: u32, frame, bytes| Packet {
-            time: 7,
-            file,
-            frame,
-            link: LinkType(file + 1),
-            interface: file * 3,
-            original_len: 1000,
-            bytes,
-        };
-        // Two files that take turns, and a packet that stands in no chunk.
-        let packets = [
-            (5, packet(0, 4, &chunks[0][10..20]), Some((&chunks[0], 10))),
-            (6, packet(1, 1, &chunks[1][30..40]), Some((&chunks[1], 30))),
-            (9, packet(0, 7, &chunks[0][20..20]), Some((&chunks[0], 20))),
-            (10, packet(1, 2, &[1, 2, 3]), None),
-        ];
-        for (ordinal, packet, chunk) in &packets {
-            batch.put(*ordinal, 0, packet, *chunk);
-        }
-        assert_eq!(batch.sheet.chunks.len(), 3);
-        for (slip, (ordinal, packet, _)) in batch.slips[0].iter().zip(&packets) {
-            assert_eq!(slip.packet(&batch.sheet), Some((*ordinal, *packet)));
         }
     }
 }

@@ -13,13 +13,14 @@ use super::judge;
 use super::piles::{Batch, Piles};
 use super::quality::{Qualities, captures};
 use super::shard::{SHARDS, Shard};
+use super::sights::sights;
 use super::{Analysis, Progress, Settings};
-use crate::capture::{Error, Packet, Source, Take};
+use crate::capture::{Error, Packet, Shown, Source, Take};
 use crate::decode::Flow;
 use crate::facts::Time;
 use crate::session::KnownPorts;
 use crate::steps::step;
-use crate::stream::TableCounts;
+use crate::stream::{TableCounts, TupleHasher};
 
 /// Packets between two calls of `progress`.
 const STEP: usize = 1 << 16;
@@ -34,7 +35,8 @@ pub(super) fn run(
     progress: &mut dyn FnMut(Progress),
 ) -> Analysis {
     let known = Arc::new(KnownPorts { ports: settings.filter.ports.clone() });
-    let shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(&settings, &known)).collect();
+    let hasher = TupleHasher::default();
+    let shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(&settings, &known, &hasher)).collect();
     let mut dealer = Dealer::default();
     let workers = match settings.threads {
         0 => thread::available_parallelism().map_or(1, usize::from),
@@ -42,9 +44,9 @@ pub(super) fn run(
     }
     .min(SHARDS);
     let (shards, stopped) = if workers > 1 {
-        together(workers, shards, &mut dealer, source, progress)
+        together(workers, shards, &hasher, &mut dealer, source, progress)
     } else {
-        alone(shards, &mut dealer, source, progress)
+        alone(shards, &hasher, &mut dealer, source, progress)
     };
 
     let end = end_of(source, dealer.now);
@@ -60,19 +62,34 @@ pub(super) fn run(
 /// One thread does it all.
 fn alone(
     mut shards: Vec<Shard>,
+    hasher: &TupleHasher,
     dealer: &mut Dealer,
     source: &mut dyn Source,
     progress: &mut dyn FnMut(Progress),
 ) -> (Vec<Shard>, Option<Error>) {
-    let mut work = |flow: Flow, ordinal, packet: &Packet<'_>| {
+    fn take(shards: &mut [Shard], flow: Flow, ordinal: u64, packet: &Packet<'_>) {
         if let Some(shard) = shards.get_mut(Shard::of(flow)) {
             shard.take(ordinal, packet);
         }
-    };
-    let stopped = read(source, progress, &mut |packet, _| match dealer.deal(packet) {
-        Some(flow) => work(flow, dealer.ordinal, packet),
-        None => join(dealer, &mut work),
+    }
+    let stopped = read(source, progress, &mut |shown, _| {
+        let packets = shown.iter().map(|shown| &shown.packet);
+        let sights = sights(packets.clone(), hasher, Shard::of, |place| shards.get(place));
+        for (packet, sight) in packets.zip(&sights) {
+            if let Some(sight) = sight {
+                dealer.count(packet);
+                if let Some(shard) = shards.get_mut(sight.shard) {
+                    shard.plain(dealer.ordinal, sight);
+                }
+                continue;
+            }
+            match dealer.deal(packet) {
+                Some(flow) => take(&mut shards, flow, dealer.ordinal, packet),
+                None => join(dealer, &mut |flow, ordinal, whole| take(&mut shards, flow, ordinal, whole)),
+            }
+        }
     });
+    let mut work = |flow, ordinal, whole: &Packet<'_>| take(&mut shards, flow, ordinal, whole);
     dealer.give_up_fragments();
     join(dealer, &mut work);
     (shards, stopped)
@@ -82,21 +99,33 @@ fn alone(
 fn together(
     threads: usize,
     shards: Vec<Shard>,
+    hasher: &TupleHasher,
     dealer: &mut Dealer,
     source: &mut dyn Source,
     progress: &mut dyn FnMut(Progress),
 ) -> (Vec<Shard>, Option<Error>) {
-    let piles = Piles::new(shards);
+    let piles = Piles::new(shards, hasher);
     let stopped = thread::scope(|scope| {
         for hand in 1..threads {
             let piles = &piles;
             scope.spawn(move || piles.work(hand));
         }
         let mut batch = Batch::new(&piles);
-        let stopped = read(source, progress, &mut |packet, chunk| match dealer.deal(packet) {
-            Some(flow) => batch.put(dealer.ordinal, Shard::of(flow), packet, chunk),
-            None => {
-                join(dealer, &mut |flow, ordinal, whole| batch.put(ordinal, Shard::of(flow), whole, None));
+        let stopped = read(source, progress, &mut |shown, chunk| {
+            for Shown { packet, start } in shown {
+                match dealer.deal(packet) {
+                    Some(flow) => {
+                        batch.put(
+                            dealer.ordinal,
+                            Shard::of(flow),
+                            packet,
+                            chunk.map(|chunk| (chunk, *start)),
+                        );
+                    }
+                    None => join(dealer, &mut |flow, ordinal, whole| {
+                        batch.put(ordinal, Shard::of(flow), whole, None);
+                    }),
+                }
             }
         });
         dealer.give_up_fragments();

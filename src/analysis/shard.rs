@@ -8,11 +8,12 @@ use std::sync::Arc;
 use super::Settings;
 use super::collector::{Collector, Held};
 use super::quality::Qualities;
+use super::sights::Sight;
 use crate::capture::Packet;
-use crate::decode::{Decoded, Flow, Segment, decode, plain_segment};
+use crate::decode::{Decoded, Flow, Plain, Segment, decode};
 use crate::facts::Time;
 use crate::session::{KnownPorts, Session};
-use crate::stream::{Closed, Interest, Limits, Table, TableCounts};
+use crate::stream::{Closed, Head, Interest, Limits, Table, TableCounts, Tuple, TupleHasher};
 
 /// Shares that flows are dealt out to: as many threads can work at once.
 pub(super) const SHARDS: usize = 8;
@@ -29,20 +30,20 @@ pub(super) struct Shard {
 
 impl Shard {
     /// A share that has seen nothing.
-    pub(super) fn new(settings: &Settings, known: &Arc<KnownPorts>) -> Self {
-        Self::with(share(settings), known)
+    pub(super) fn new(settings: &Settings, known: &Arc<KnownPorts>, hasher: &TupleHasher) -> Self {
+        Self::with(share(settings), known, hasher)
     }
 
     /// All of the connections, of a wire that is watched.
     pub(super) fn whole(settings: &Settings, known: &Arc<KnownPorts>) -> Self {
-        let mut shard = Self::with(settings.clone(), known);
+        let mut shard = Self::with(settings.clone(), known, &TupleHasher::default());
         shard.table.watch();
         shard
     }
 
-    fn with(settings: Settings, known: &Arc<KnownPorts>) -> Self {
+    fn with(settings: Settings, known: &Arc<KnownPorts>, hasher: &TupleHasher) -> Self {
         Self {
-            table: Table::new(settings.limits),
+            table: Table::with_hasher(settings.limits, hasher),
             collector: Collector::new(settings, Arc::clone(known)),
             known: Arc::clone(known),
             qualities: Qualities::default(),
@@ -56,11 +57,23 @@ impl Shard {
         (flow.0 >> 56) as usize % SHARDS
     }
 
+    /// Looks at what is known of a connection: its place, when it is followed.
+    #[inline]
+    pub(super) fn fetch(&self, tuple: Tuple) -> Option<u32> {
+        self.table.fetch(tuple)
+    }
+
+    /// Looks at what a packet needs of the connection at this place.
+    #[inline]
+    pub(super) fn fetch_connection(&self, place: u32, tuple: Tuple) {
+        self.table.fetch_connection(place, tuple);
+    }
+
     /// Takes the capture's `ordinal`-th packet; how much of its connection is still of interest.
     #[inline]
     pub(super) fn take(&mut self, ordinal: u64, packet: &Packet<'_>) -> Interest {
-        if let Some(segment) = plain_segment(packet) {
-            return self.segment(ordinal, packet, &segment);
+        if let Some(plain) = Plain::of(packet) {
+            return self.segment(ordinal, packet, &plain.segment());
         }
         match decode(packet) {
             Decoded::Tcp(segment) => return self.segment(ordinal, packet, &segment),
@@ -70,6 +83,23 @@ impl Shard {
             Decoded::Other(reason) => self.qualities.undecoded(packet.file, reason),
         }
         Interest::Nothing
+    }
+
+    /// The same of one that was looked at already.
+    #[inline]
+    pub(super) fn plain(&mut self, ordinal: u64, sight: &Sight<'_, '_>) {
+        let Sight { tuple, place, plain, .. } = *sight;
+        let at = plain.at();
+        self.now = self.now.max(Time(at.time));
+        self.qualities.of(plain.file()).tcp += 1;
+        let Self { table, known, collector, now, .. } = self;
+        table.packet(
+            ordinal,
+            Head { tuple, place, at, flags: plain.flags() },
+            || plain.segment(),
+            &mut |number, key| Session::new(number, key, Arc::clone(known)),
+            &mut |closed| close(collector, closed, *now),
+        );
     }
 
     #[inline]

@@ -38,5 +38,5 @@ pub use live::{Live, LiveCounters, LiveDevice, LiveError, LiveSettings, LiveStat
 pub use open::{Input, open, open_reader};
 pub use pcapng_writer::PcapngWriter;
 pub use place::Place;
-pub use source::{Packet, Source, Summary, Take};
+pub use source::{Packet, Shown, Source, Summary, TOGETHER, Take};
 pub use window::Chunk;

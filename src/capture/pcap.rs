@@ -1,7 +1,7 @@
 //! pcap, the classic format: a 24-byte file header, then records (draft-ietf-opsawg-pcap), and what others made of it
 //! (Wireshark, wiretap/libpcap.c).
 
-use super::source::{Meter, Origin, Take};
+use super::source::{Meter, Origin, Shown, TOGETHER, Take};
 use super::window::{Chunk, MAX_RECORD, Window};
 use super::{Error, LinkType, Packet, Source, Summary};
 use crate::steps::step;
@@ -149,21 +149,29 @@ impl PcapSource {
 
     /// Shows the records that are whole in the window, `most` at the most; how many.
     fn run_window(&mut self, most: usize, take: &mut Take<'_>) -> usize {
-        if self.meter.over {
-            return 0;
+        // The byte order is asked once, and not for every number.
+        match (self.meter.over, self.variant.big_endian) {
+            (true, _) => 0,
+            (false, true) => self.run_records(most, u32::from_be_bytes, take),
+            (false, false) => self.run_records(most, u32::from_le_bytes, take),
         }
+    }
+
+    #[inline(always)] // once for each byte order
+    fn run_records(&mut self, most: usize, number: impl Fn([u8; 4]) -> u32, take: &mut Take<'_>) -> usize {
         let variant = self.variant;
         let (chunk, start) = self.window.chunk();
         let bytes = self.window.bytes();
         let mut at = 0;
         let mut count = 0;
+        let mut together = Vec::with_capacity(TOGETHER);
         while count < most {
             step(1);
             let rest = bytes.get(at..).unwrap_or_default();
-            let Some(header) = rest.first_chunk::<16>() else { break };
-            let read = |field: usize| read_u32(header, field, variant.big_endian);
-            let (seconds, fraction) = (read(0), read(4));
-            let (captured, original) = variant.lengths(read(8), read(12));
+            let Some(header) = rest.first_chunk::<RECORD_HEADER>() else { break };
+            let [s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, o0, o1, o2, o3] = *header;
+            let (seconds, fraction) = (number([s0, s1, s2, s3]), number([f0, f1, f2, f3]));
+            let (captured, original) = variant.lengths(number([c0, c1, c2, c3]), number([o0, o1, o2, o3]));
             let (begin, length) = (variant.record_header, captured as usize);
             if captured > self.max_packet {
                 break;
@@ -180,9 +188,16 @@ impl PcapSource {
                 original_len: original,
                 bytes: packet,
             };
-            take(&packet, Some((chunk, start + at + begin)));
+            together.push(Shown { packet, start: start + at + begin });
+            if together.len() == TOGETHER {
+                take(&together, Some(chunk));
+                together.clear();
+            }
             at += begin + length;
             count += 1;
+        }
+        if !together.is_empty() {
+            take(&together, Some(chunk));
         }
         self.window.consume(at);
         count
@@ -249,8 +264,8 @@ impl Source for PcapSource {
             if !self.advance()? {
                 return Ok(false);
             }
-            if let Some(packet) = self.packet() {
-                take(&packet, self.chunk());
+            if let (Some(packet), (chunk, start)) = (self.packet(), self.window.chunk()) {
+                take(&[Shown { packet, start }], Some(chunk));
             }
             left -= 1;
         }

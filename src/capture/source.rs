@@ -63,8 +63,8 @@ pub trait Source {
         None
     }
 
-    /// Moves through the next packets, `most` at the most, and shows each to `take` with the buffer that it stands in, as
-    /// [`Source::chunk`] gives it; `false` at the end. Cheaper than a call of `advance` for every packet.
+    /// Moves through the next packets, `most` at the most, and shows them to `take`; `false` at the end. Cheaper than a call
+    /// of `advance` for every packet.
     ///
     /// # Errors
     /// As [`Source::advance`]; the packets before were shown.
@@ -88,14 +88,29 @@ pub(super) fn one_by_one<S: Source + ?Sized>(
             return Ok(false);
         }
         if let Some(packet) = source.packet() {
-            take(&packet, source.chunk());
+            let chunk = source.chunk();
+            let shown = Shown { packet, start: chunk.map_or(0, |(_, start)| start) };
+            take(&[shown], chunk.map(|(chunk, _)| chunk));
         }
     }
     Ok(true)
 }
 
-/// Looks at packets, one after the other.
-pub type Take<'t> = dyn FnMut(&Packet<'_>, Option<(&Chunk, usize)>) + 't;
+/// Looks at packets that follow each other, some at a time, at most [`TOGETHER`], and at the buffer that they stand in, as
+/// [`Source::chunk`] gives it.
+pub type Take<'t> = dyn FnMut(&[Shown<'_>], Option<&Chunk>) + 't;
+
+/// Packets that are shown together, at most: what each of them needs can be fetched into the cache at the same time.
+pub const TOGETHER: usize = 16;
+
+/// A packet, and where in its buffer it begins, when there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// The packet.
+    pub packet: Packet<'a>,
+    /// Offset of its bytes in the buffer.
+    pub start: usize,
+}
 
 /// What was read of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

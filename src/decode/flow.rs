@@ -37,10 +37,8 @@ impl Flow {
         if packet.link != LinkType::ETHERNET {
             return None;
         }
-        if let Some(head) = packet.bytes.first_chunk::<PLAIN>()
-            && let Some(flow) = plain(head)
-        {
-            return Some(flow);
+        if let Some(ends) = Ends::at_a_glance(packet) {
+            return Some(Self::from(ends));
         }
         match packet.bytes.get(12..)?.split_first_chunk::<2>()? {
             (&IPV4, ip) => v4(ip),
@@ -55,45 +53,67 @@ impl Flow {
     }
 }
 
-/// The flow of a segment in IPv4 without options, as nearly all are.
-#[inline]
-fn plain(head: &[u8; PLAIN]) -> Option<Flow> {
-    let [
-        ..,
-        k0,
-        k1,
-        first,
-        _,
-        _,
-        _,
-        _,
-        _,
-        f0,
-        f1,
-        _,
-        protocol,
-        _,
-        _,
-        s0,
-        s1,
-        s2,
-        s3,
-        d0,
-        d1,
-        d2,
-        d3,
-        p0,
-        p1,
-        r0,
-        r1,
-    ] = *head;
-    let part = f0 & 0x3F != 0 || f1 != 0; // of several
-    if [k0, k1] != IPV4 || first != 0x45 || protocol != TCP || part {
-        return None;
+impl From<Ends> for Flow {
+    #[inline]
+    fn from(ends: Ends) -> Self {
+        Self::of(mixed(ends.src), mixed(ends.dst))
     }
-    let src = end(u64::from(u32::from_be_bytes([s0, s1, s2, s3])), u16::from_be_bytes([p0, p1]));
-    let dst = end(u64::from(u32::from_be_bytes([d0, d1, d2, d3])), u16::from_be_bytes([r0, r1]));
-    Some(Flow::of(src, dst))
+}
+
+/// The two ends of a TCP segment in IPv4: of each the address in host order, shifted left by 16, and the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Who sent it.
+    pub src: u64,
+    /// To whom.
+    pub dst: u64,
+}
+
+impl Ends {
+    /// Those of a segment in an Ethernet frame without tags and IPv4 without options, as nearly all are; `None` for everything
+    /// else.
+    #[must_use]
+    #[inline]
+    pub fn at_a_glance(packet: &Packet<'_>) -> Option<Self> {
+        let head = packet.bytes.first_chunk::<PLAIN>().filter(|_| packet.link == LinkType::ETHERNET)?;
+        let [
+            ..,
+            k0,
+            k1,
+            first,
+            _,
+            _,
+            _,
+            _,
+            _,
+            f0,
+            f1,
+            _,
+            protocol,
+            _,
+            _,
+            s0,
+            s1,
+            s2,
+            s3,
+            d0,
+            d1,
+            d2,
+            d3,
+            p0,
+            p1,
+            r0,
+            r1,
+        ] = *head;
+        let part = f0 & 0x3F != 0 || f1 != 0; // of several
+        if [k0, k1] != IPV4 || first != 0x45 || protocol != TCP || part {
+            return None;
+        }
+        Some(Self {
+            src: u64::from_be_bytes([0, 0, s0, s1, s2, s3, p0, p1]),
+            dst: u64::from_be_bytes([0, 0, d0, d1, d2, d3, r0, r1]),
+        })
+    }
 }
 
 #[inline]
@@ -137,6 +157,11 @@ fn folded(octets: [u8; 16]) -> u64 {
 
 #[inline]
 fn end(address: u64, port: u16) -> u64 {
-    let mixed = (address.rotate_left(16) ^ u64::from(port)).wrapping_mul(GOLDEN);
+    mixed(address.rotate_left(16) ^ u64::from(port))
+}
+
+#[inline]
+fn mixed(end: u64) -> u64 {
+    let mixed = end.wrapping_mul(GOLDEN);
     mixed ^ (mixed >> 29)
 }

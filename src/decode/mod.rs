@@ -17,9 +17,9 @@ mod transport;
 mod tunnel;
 mod wireless;
 
-pub use flow::Flow;
+pub use flow::{Ends, Flow};
 pub use fragment::{DatagramKey, FragmentOf, fragment};
-pub use plain::plain_segment;
+pub use plain::Plain;
 pub use segment::{
     At, Decoded, Fragment, Icmp, IcmpReason, IpInfo, Quality, Segment, TcpFlags, TcpHeader, TcpOption, Udp,
     Undecoded,

@@ -189,9 +189,9 @@ fn interface_name(analysis: &Analysis, packet: &Packet<'_>, content: &Content<'_
 fn each(source: &mut dyn Source, take: &mut dyn FnMut(&Packet<'_>) -> io::Result<()>) -> Result<(), Error> {
     let mut failed = None;
     loop {
-        let more = source.run(STEP, &mut |packet, _| {
+        let more = source.run(STEP, &mut |shown, _| {
             if failed.is_none() {
-                failed = take(packet).err();
+                failed = shown.iter().try_for_each(|shown| take(&shown.packet)).err();
             }
         })?;
         if let Some(error) = failed.take() {

@@ -96,10 +96,8 @@ impl Session {
     #[must_use]
     pub fn conclude(mut closed: Closed<Self>, now: Time) -> Option<(Box<ConnectionFacts>, Untold)> {
         let session = &mut closed.handler;
-        if session.client.is_none() {
-            session.orient_by_port();
-        }
-        let (client, orientation) = session.client?;
+        let by_port = || session.oriented_by_port().map(|client| (client, Orientation::Port));
+        let (client, orientation) = session.client.or_else(by_port)?;
         let mut live = session.live.take().unwrap_or_default();
         for dir in [Dir::A, Dir::B] {
             let [lane_a, lane_b] = &mut live.lanes;
@@ -131,13 +129,13 @@ impl Session {
         Some((ending::conclude(&over, &session.signals, live.dialogue), story))
     }
 
-    fn orient_by_port(&mut self) {
-        let client = match (self.known.has(self.key.a.port()), self.known.has(self.key.b.port())) {
-            (false, true) => Dir::A,
-            (true, false) => Dir::B,
-            _ => return,
-        };
-        self.client = Some((client, Orientation::Port));
+    /// The end that calls, when the other's port is taken for SQL Server.
+    fn oriented_by_port(&self) -> Option<Dir> {
+        match (self.known.has(self.key.a.port()), self.known.has(self.key.b.port())) {
+            (false, true) => Some(Dir::A),
+            (true, false) => Some(Dir::B),
+            _ => None,
+        }
     }
 
     /// Whether the listener's port is taken for SQL Server; `client` is the end that calls.
@@ -199,6 +197,10 @@ impl Handler for Session {
 
     fn compares(&self) -> bool {
         self.recognized
+    }
+
+    fn is_told(&self) -> bool {
+        self.client.is_some() || self.oriented_by_port().is_some()
     }
 
     fn held_bytes(&self) -> usize {

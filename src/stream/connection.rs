@@ -1,5 +1,6 @@
 //! One connection: what a segment means for it.
 
+use std::hint::black_box;
 use std::net::IpAddr;
 
 use hashbrown::DefaultHashBuilder;
@@ -24,6 +25,8 @@ const LATE_SYN: i64 = 1_000_000_000;
 pub(super) struct Connection<H> {
     pub(super) number: u64,
     pub(super) key: Key,
+    /// The keyed hash of that.
+    pub(super) hash: u64,
     /// `None` once it was handed out.
     pub(super) handler: Option<H>,
     pub(super) interest: Interest,
@@ -40,26 +43,40 @@ pub(super) struct Connection<H> {
     pub(super) tunnelled: Option<Box<Tunnelled>>,
     pub(super) ended: bool,
     pub(super) packets: u64,
-    /// Bytes held, out of order and by the handler, to be settled with the table's total.
-    pub(super) held: usize,
-    /// Bytes of memory that it takes without them.
-    pub(super) state: usize,
-    pub(super) duplicates: u64,
-    pub(super) limit_hits: u64,
+    pub(super) totals: Totals,
     /// What is held has to be counted anew.
     pub(super) unsettled: bool,
     /// Its packets when it was last shown as it stood.
     pub(super) shown: u64,
 }
 
+/// What a connection adds to the table's totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Totals {
+    /// Bytes held, out of order and by the handler.
+    pub(super) held: usize,
+    /// Bytes of memory that it takes without them.
+    pub(super) state: usize,
+    pub(super) duplicates: u64,
+    pub(super) limit_hits: u64,
+}
+
 impl<H: Handler> Connection<H> {
     /// Bytes that one takes by itself, with its places in the table's index and queues.
     const OWN: usize = size_of::<Self>() + 192;
 
-    pub(super) fn new(number: u64, key: Key, handler: H, at: At, previous: Option<Previous>) -> Self {
+    pub(super) fn new(
+        number: u64,
+        key: Key,
+        hash: u64,
+        handler: H,
+        at: At,
+        previous: Option<Previous>,
+    ) -> Self {
         Self {
             number,
             key,
+            hash,
             handler: Some(handler),
             interest: Interest::Payload,
             halves: [Half::default(), Half::default()],
@@ -74,10 +91,7 @@ impl<H: Handler> Connection<H> {
             tunnelled: None,
             ended: false,
             packets: 0,
-            held: 0,
-            state: Self::OWN,
-            duplicates: 0,
-            limit_hits: 0,
+            totals: Totals { state: Self::OWN, ..Totals::default() },
             unsettled: false,
             shown: 0,
         }
@@ -102,6 +116,19 @@ impl<H: Handler> Connection<H> {
     fn is_late_syn(&self, dir: Dir, segment: &Segment<'_>) -> bool {
         let soon = segment.at.time.saturating_sub(self.first.time) < LATE_SYN;
         soon && self.half(dir).may_begin_at(segment.tcp.seq.wrapping_add(1), FIRST_WINDOW)
+    }
+
+    /// Looks at what the next packet needs, in one place after the other: what is not in the cache is then fetched together.
+    #[inline]
+    pub(super) fn fetch(&self, dir: Dir) {
+        let (mine, other) = (self.half(dir), self.half(dir.other()));
+        let sum = self.number
+            ^ self.hash
+            ^ self.packets
+            ^ self.last.time.cast_unsigned()
+            ^ mine.fetch()
+            ^ other.fetch();
+        black_box(sum);
     }
 
     pub(super) fn half(&self, dir: Dir) -> &Half {
@@ -164,7 +191,7 @@ impl<H: Handler> Connection<H> {
         }
         if duplicate {
             half.summary.duplicates += 1;
-            self.duplicates += 1;
+            self.totals.duplicates += 1;
             self.drop_of(dir, segment);
             return;
         }
@@ -355,7 +382,7 @@ impl<H: Handler> Connection<H> {
     /// Ends it: what waited is delivered; what is known of it when somebody listens.
     pub(super) fn conclude(&mut self, evicted: bool) -> Option<Closed<H>> {
         self.flush();
-        if self.interest == Interest::Nothing {
+        if self.interest == Interest::Nothing || !self.handler.as_ref().is_some_and(Handler::is_told) {
             return None;
         }
         Some(Closed {
@@ -396,8 +423,8 @@ impl<H: Handler> Connection<H> {
         let waiting: usize = self.halves.iter().map(|half| half.waiting.bytes()).sum();
         let listens = self.handler.as_ref().filter(|_| self.interest != Interest::Nothing);
         let handler = listens.map_or(0, Handler::held_bytes);
-        self.held = waiting + handler;
+        self.totals.held = waiting + handler;
         let told: usize = self.halves.iter().map(|half| half.tail.capacity()).sum();
-        self.state = Self::OWN + told + self.handler.as_ref().map_or(0, Handler::state_bytes);
+        self.totals.state = Self::OWN + told + self.handler.as_ref().map_or(0, Handler::state_bytes);
     }
 }

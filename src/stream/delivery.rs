@@ -76,7 +76,7 @@ impl<H: Handler> Connection<H> {
         self.drain(dir, segment.at);
         while self.half(dir).over(limits) {
             step(1);
-            self.limit_hits += 1;
+            self.totals.limit_hits += 1;
             self.give_up_first_hole(dir, segment.at);
         }
     }

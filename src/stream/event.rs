@@ -207,6 +207,12 @@ pub trait Handler {
         true
     }
 
+    /// Whether it has anything to say when the connection is over. Most of any capture is of no interest, and not worth
+    /// summing up.
+    fn is_told(&self) -> bool {
+        true
+    }
+
     /// Bytes that the handler holds in buffers: they count against [`Limits::total_bytes`].
     fn held_bytes(&self) -> usize {
         0

@@ -99,6 +99,20 @@ impl Half {
         }
     }
 
+    /// A number that depends on what stands in each of its cache lines, to look at them.
+    #[inline]
+    pub(super) fn fetch(&self) -> u64 {
+        self.next
+            ^ u64::from(self.window)
+            ^ self.summary.packets
+            ^ self.summary.missing
+            ^ u64::from(self.summary.last_data_len)
+            ^ u64::from(self.summary.largest_segment)
+            ^ self.seen
+            ^ self.hops.fetch()
+            ^ self.recent.fetch()
+    }
+
     /// Whether data was told of that cannot follow a SYN of this number.
     pub(super) fn is_beyond(&self, isn: u32) -> bool {
         self.isn.is_none() && self.next > 0 && self.base.is_some_and(|base| base != isn.wrapping_add(1))
@@ -194,31 +208,48 @@ impl Half {
     }
 
     /// Whether the numbers of a segment lie further than a window from all that was seen.
+    #[inline]
     pub(super) fn is_far(&self, other: &Self, segment: &Segment<'_>) -> bool {
-        if self.isn.is_none() || (other.isn.is_none() && other.summary.packets > 0) {
-            return false; // the scale of the windows is not known
-        }
-        let beyond = |half: &Self, window: i64, number: u32| {
-            let end = half.next.max(half.acked.unwrap_or_default());
-            half.offset(number).is_some_and(|offset| (offset - end.cast_signed()).abs() > window)
-        };
         let acknowledges = segment.tcp.flags.has(TcpFlags::ACK);
-        beyond(self, other.window_bytes(), segment.tcp.seq)
-            || acknowledges && beyond(other, self.window_bytes(), segment.tcp.ack)
+        let distance = self.distance(segment.tcp.seq);
+        let acknowledged = if acknowledges { other.distance(segment.tcp.ack) } else { 0 };
+        // No window is smaller.
+        distance.max(acknowledged) > LEAST_WINDOW && self.is_beyond_windows(other, distance, acknowledged)
+    }
+
+    #[cold]
+    fn is_beyond_windows(&self, other: &Self, distance: i64, acknowledged: i64) -> bool {
+        // Else the scale of the windows is not known.
+        let known = self.isn.is_some() && (other.isn.is_some() || other.summary.packets == 0);
+        known && (distance > other.window_bytes() || acknowledged > self.window_bytes())
+    }
+
+    /// How far a number lies from the end of what was told or acknowledged, whichever is further on; 0 when nothing of this
+    /// direction was seen.
+    #[inline]
+    fn distance(&self, number: u32) -> i64 {
+        let Some(base) = self.base else { return 0 };
+        let end = self.acked.map_or(self.next, |acked| acked.max(self.next));
+        let expected = base.wrapping_add(self.next as u32);
+        // Of all numbers that are equal modulo 2^32 that nearest to what is due.
+        let from_next = i64::from(number.wrapping_sub(expected).cast_signed());
+        (from_next - (end - self.next).cast_signed()).abs()
     }
 
     /// Whether a segment lies so far from all that was seen that its receiver cannot have taken it: it begins beyond the
     /// window, or acknowledges what cannot have been sent (RFC 9293 3.4, RFC 5961 5.2). Where the capture has lost so much, the next packet
     /// shows it: two that agree are believed.
+    #[inline]
     pub(super) fn is_stray(&mut self, other: &Self, segment: &Segment<'_>) -> bool {
+        if !self.is_far(other, segment) {
+            self.stray = None;
+            return false;
+        }
         let (seq, ack) = (segment.tcp.seq, segment.tcp.ack);
-        let far = self.is_far(other, segment);
         let near =
             |one: u32, other: u32| i64::from(one.wrapping_sub(other).cast_signed()).abs() <= LEAST_WINDOW;
-        let agrees =
-            self.stray.is_some_and(|(last_seq, last_ack)| near(last_seq, seq) && near(last_ack, ack));
-        self.stray = far.then_some((seq, ack));
-        far && !agrees
+        let last = self.stray.replace((seq, ack));
+        !last.is_some_and(|(last_seq, last_ack)| near(last_seq, seq) && near(last_ack, ack))
     }
 
     /// Whether it sent a segment of this number, as far as is known. The capture may lack the last ones.

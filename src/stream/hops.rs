@@ -46,6 +46,12 @@ impl Class {
 }
 
 impl Hops {
+    /// A number that depends on what is there, to look at it.
+    #[inline]
+    pub(super) fn fetch(&self) -> u64 {
+        u64::from(self.first.packets)
+    }
+
     /// Notes a packet.
     #[inline]
     pub(super) fn note(&mut self, ttl: u8, at: At, payload: bool) {

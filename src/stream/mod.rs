@@ -18,11 +18,13 @@ mod table;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod waiting;
 
 /// What events carry of the layer below.
 pub use crate::capture::DropReason;
 pub use crate::decode::{At, IcmpReason, Tunnel};
+pub use entry::{Head, Tuple, TupleHasher};
 pub use event::{
     Closed, Dir, Event, GapReason, HalfSummary, Handler, IDLE, Interest, IpIds, Key, Limits, Previous,
     ResetShape, Signal, TableCounts, Tunnelled, Woke,

@@ -1,13 +1,14 @@
 //! The table of connections.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 
-use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::connection::Connection;
-use super::entry::{Entry, What, is_syn_of, later, tuple};
+use super::entry::{Entry, Head, Tuple, TupleHasher, What, is_syn_of, later};
 use super::slots::Slots;
 use super::{Closed, Dir, Handler, Interest, Key, Limits, Previous, TableCounts};
 use crate::decode::{At, Icmp, Segment, TcpFlags};
@@ -15,12 +16,25 @@ use crate::steps::step;
 
 /// Segments, and nanoseconds, after which connections whose time has come are let go, many at once: the code that a
 /// connection runs through at its end is then fetched once for all of them.
-const LOOK_SEGMENTS: u32 = 64;
+const LOOK_SEGMENTS: u32 = 1024;
 const LOOK_TIME: i64 = 100_000_000;
-/// Of the tuples that are known, one in so many may be of a connection that is over: more than a busy client has ports.
-const OVER_SHARE: usize = 4;
 /// IP protocol number of TCP.
 const TCP: u8 = 6;
+
+/// What is known of a packet's tuple.
+enum Known {
+    /// The place of its connection.
+    Live(u32),
+    /// Nobody wants to hear more of it.
+    Late,
+    /// Nothing that this packet could be of.
+    Not,
+}
+
+fn ends(segment: &Segment<'_>) -> (SocketAddr, SocketAddr) {
+    let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
+    (src, SocketAddr::new(segment.ip.dst, segment.tcp.dst_port))
+}
 
 /// Every connection that is open, or ended a short while ago. The index is keyed anew in every process, since
 /// a capture's author may be hostile; nothing is ever read from it in its order.
@@ -28,24 +42,24 @@ const TCP: u8 = 6;
 pub struct Table<H> {
     pub(super) limits: Limits,
     /// What is known of each tuple.
-    index: HashTable<Entry>,
+    pub(super) index: HashTable<Entry>,
     hasher: DefaultHashBuilder,
     pub(super) slots: Slots<H>,
-    /// The connection of the last segment: the hash of its tuple, and its place.
-    latest: Option<(u64, u32)>,
+    /// The place of the last segment's connection.
+    latest: Option<u32>,
     /// Ended connections, by the capture time at which to look at them again.
     pub(super) ended: Queue,
     /// Connections, the longest unseen first; an entry that is out of date is put right when it comes up.
     idle: Queue,
     /// Tombstones of what is not ours in the order in which they were last looked at.
-    buried: VecDeque<u64>,
+    pub(super) buried: VecDeque<u64>,
     /// Tombstones of what is over, by the capture time at which to forget them, nearly in its order.
-    over: VecDeque<(i64, u64)>,
+    pub(super) over: VecDeque<(i64, u64)>,
     /// Bytes of payload held.
-    held: usize,
+    pub(super) held: usize,
     /// Bytes of memory that connections take.
-    state: usize,
-    counts: TableCounts,
+    pub(super) state: usize,
+    pub(super) counts: TableCounts,
     pub(super) now: i64,
     /// Segments since ended connections were looked at.
     unlooked: u32,
@@ -60,10 +74,16 @@ impl<H: Handler> Table<H> {
     /// An empty table.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::with_hasher(limits, &TupleHasher::default())
+    }
+
+    /// An empty table that hashes as others do.
+    #[must_use]
+    pub fn with_hasher(limits: Limits, hasher: &TupleHasher) -> Self {
         Self {
             limits,
             index: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
+            hasher: hasher.0.clone(),
             slots: Slots::new(),
             latest: None,
             ended: Queue::new(),
@@ -89,25 +109,78 @@ impl<H: Handler> Table<H> {
         make: &mut dyn FnMut(u64, &Key) -> H,
         closed: &mut dyn FnMut(Closed<H>),
     ) -> Interest {
-        self.look(segment.at.time, closed);
-        let src = SocketAddr::new(segment.ip.src, segment.tcp.src_port);
-        let dst = SocketAddr::new(segment.ip.dst, segment.tcp.dst_port);
-        let (hash, dir) = tuple(&self.hasher, src, dst);
-        let syn = segment.tcp.flags.has(TcpFlags::SYN);
-        // Most packets follow another of their connection: no need to look that up again.
-        if let Some((latest, place)) = self.latest
-            && latest == hash
-            && !syn
-        {
-            return self.feed(place, dir, segment, closed);
+        let (src, dst) = ends(segment);
+        let tuple = Tuple::new(&self.hasher, src, dst);
+        let head = Head { tuple, place: None, at: segment.at, flags: segment.tcp.flags };
+        self.packet(number, head, || segment, make, closed)
+    }
+
+    /// The same of a segment that is decoded only when somebody wants to hear of it. `head` is of that segment, its tuple of the
+    /// hasher that this table has.
+    #[inline]
+    pub fn packet<'s, S: Borrow<Segment<'s>>>(
+        &mut self,
+        number: u64,
+        head: Head,
+        segment: impl FnOnce() -> S,
+        make: &mut dyn FnMut(u64, &Key) -> H,
+        closed: &mut dyn FnMut(Closed<H>),
+    ) -> Interest {
+        let Head { tuple: Tuple { hash, dir }, place, at, flags } = head;
+        self.look(at.time, closed);
+        if !flags.has(TcpFlags::SYN) {
+            // Most packets follow another of their connection, or it was found already: no need to look that up again.
+            let likely = place.or(self.latest);
+            let same = |place: &u32| self.slots.get(*place).is_some_and(|connection| connection.hash == hash);
+            match likely.filter(same).map_or_else(|| self.known(hash, at), Known::Live) {
+                Known::Live(place) => {
+                    self.latest = Some(place);
+                    return self.feed(place, dir, segment().borrow(), closed);
+                }
+                Known::Late => return Interest::Nothing,
+                Known::Not => {}
+            }
         }
+        self.begin(number, head, segment().borrow(), make, closed)
+    }
+
+    /// What is known of the tuple of a packet that is no SYN. A tombstone takes note of it.
+    #[inline]
+    fn known(&mut self, hash: u64, at: At) -> Known {
+        let found = self.index.find_mut(hash, |entry| entry.hash == hash);
+        match found.map(|entry| &mut entry.what) {
+            Some(What::Live(place)) => Known::Live(*place),
+            Some(What::Foreign { time, place, seen }) => {
+                (*time, *place) = later(At { time: *time, place: *place }, at);
+                *seen = true;
+                Known::Late
+            }
+            Some(What::Over { time, place, .. }) if at.time.saturating_sub(*time) <= self.limits.linger => {
+                (*time, *place) = later(At { time: *time, place: *place }, at);
+                Known::Late
+            }
+            Some(What::Over { .. }) | None => Known::Not,
+        }
+    }
+
+    /// Takes a SYN, or another packet of a tuple that is not known or is over for long.
+    fn begin(
+        &mut self,
+        number: u64,
+        head: Head,
+        segment: &Segment<'_>,
+        make: &mut dyn FnMut(u64, &Key) -> H,
+        closed: &mut dyn FnMut(Closed<H>),
+    ) -> Interest {
+        let Head { tuple: Tuple { hash, dir }, at, flags, .. } = head;
+        let syn = flags.has(TcpFlags::SYN);
         let linger = self.limits.linger;
         let found = self.index.find_mut(hash, |entry| entry.hash == hash);
         let (place, previous) = match found.map(|entry| &mut entry.what) {
             Some(What::Foreign { time, place, seen }) => {
                 let last = At { time: *time, place: *place };
-                if !syn || segment.tcp.flags.has(TcpFlags::ACK) {
-                    (*time, *place) = later(last, segment.at);
+                if flags.has(TcpFlags::ACK) {
+                    (*time, *place) = later(last, at);
                     *seen = true;
                     return Interest::Nothing;
                 }
@@ -116,10 +189,10 @@ impl<H: Handler> Table<H> {
             }
             Some(What::Over { time, place, isn, known }) => {
                 let last = At { time: *time, place: *place };
-                let late = segment.at.time.saturating_sub(last.time) <= linger;
+                let late = at.time.saturating_sub(last.time) <= linger;
                 let other_syn = syn && !(*known && is_syn_of(*isn, segment));
                 if late && !other_syn {
-                    (*time, *place) = later(last, segment.at);
+                    (*time, *place) = later(last, at);
                     return Interest::Nothing;
                 }
                 self.forget(hash);
@@ -127,7 +200,7 @@ impl<H: Handler> Table<H> {
             }
             Some(What::Live(place)) => {
                 let place = *place;
-                match if syn { self.reused(place, dir, segment) } else { None } {
+                match self.reused(place, dir, segment) {
                     Some(previous) => {
                         self.close(place, false, closed);
                         (None, Some(previous))
@@ -140,13 +213,31 @@ impl<H: Handler> Table<H> {
         let place = match place {
             Some(place) => place,
             None => {
+                let (src, dst) = ends(segment);
                 let key = if dir == Dir::A { Key { a: src, b: dst } } else { Key { a: dst, b: src } };
-                let connection = Connection::new(number, key, make(number, &key), segment.at, previous);
+                let connection = Connection::new(number, key, hash, make(number, &key), at, previous);
                 self.open(hash, connection, closed)
             }
         };
-        self.latest = Some((hash, place));
+        self.latest = Some(place);
         self.feed(place, dir, segment, closed)
+    }
+
+    /// Looks at what is known of a tuple, which fetches it into the cache: the place of its connection, when there is one.
+    #[inline]
+    pub fn fetch(&self, tuple: Tuple) -> Option<u32> {
+        match self.index.find(tuple.hash, |entry| entry.hash == tuple.hash)?.what {
+            What::Live(place) => Some(place),
+            What::Foreign { .. } | What::Over { .. } => None,
+        }
+    }
+
+    /// Looks at what a packet needs of its connection, which [`Table::fetch`] found.
+    #[inline]
+    pub fn fetch_connection(&self, place: u32, tuple: Tuple) {
+        if let Some(connection) = self.slots.get(place) {
+            connection.fetch(tuple.dir);
+        }
     }
 
     /// Takes an ICMP error; `false` when it quotes no connection that is known.
@@ -155,7 +246,7 @@ impl<H: Handler> Table<H> {
             return false;
         }
         let (src, dst) = (SocketAddr::new(icmp.src, icmp.src_port), SocketAddr::new(icmp.dst, icmp.dst_port));
-        let (hash, dir) = tuple(&self.hasher, src, dst);
+        let Tuple { hash, dir } = Tuple::new(&self.hasher, src, dst);
         let found = self.index.find(hash, |entry| entry.hash == hash);
         let Some(What::Live(place)) = found.map(|entry| entry.what) else { return false };
         match self.slots.get_mut(place) {
@@ -223,7 +314,7 @@ impl<H: Handler> Table<H> {
         }
         self.counts.connections += 1;
         let (number, time) = (connection.number, connection.first.time);
-        self.state += connection.state;
+        self.state += connection.totals.state;
         let place = self.slots.insert(connection);
         self.index.insert_unique(hash, Entry { hash, what: What::Live(place) }, |entry| entry.hash);
         self.idle.push(Reverse((time, number, place)));
@@ -249,13 +340,17 @@ impl<H: Handler> Table<H> {
         closed: &mut dyn FnMut(Closed<H>),
     ) -> Interest {
         let Some(connection) = self.slots.get_mut(place) else { return Interest::Nothing };
-        let (held, state, ended) = (connection.held, connection.state, connection.ended);
-        let (duplicates, hits) = (connection.duplicates, connection.limit_hits);
+        let ended = connection.ended;
+        let before = connection.totals;
         connection.segment(dir, segment, &self.limits, &self.hasher);
-        self.held = self.held + connection.held - held;
-        self.state = self.state + connection.state - state;
-        self.counts.duplicates += connection.duplicates - duplicates;
-        self.counts.reassembly_limit += connection.limit_hits - hits;
+        // Few segments change any.
+        if connection.totals != before {
+            let after = connection.totals;
+            self.held = self.held + after.held - before.held;
+            self.state = self.state + after.state - before.state;
+            self.counts.duplicates += after.duplicates - before.duplicates;
+            self.counts.reassembly_limit += after.limit_hits - before.limit_hits;
+        }
         let interest = connection.interest;
         if interest == Interest::Nothing {
             self.bury(place);
@@ -272,97 +367,15 @@ impl<H: Handler> Table<H> {
         interest
     }
 
-    /// Nobody listens any more: what is left is a tombstone.
-    fn bury(&mut self, place: u32) {
-        let Some(connection) = self.slots.get(place) else { return };
-        self.held -= connection.held;
-        self.state -= connection.state;
-        let (hash, At { time, place: frame }) = (self.hash_of(connection), connection.last);
-        self.slots.remove(place);
-        self.latest = self.latest.filter(|(_, latest)| *latest != place);
-        if let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) {
-            entry.what = What::Foreign { time, place: frame, seen: false };
-            self.buried.push_back(hash);
-        }
-        // Tombstones whose tuples were used anew leave entries behind.
-        let Self { index, buried, .. } = self;
-        if buried.len() > 2 * index.len() + 64 {
-            let mut kept = HashSet::new();
-            buried.retain(|hash| {
-                let found = index.find(*hash, |entry| entry.hash == *hash);
-                matches!(found, Some(Entry { what: What::Foreign { .. }, .. })) && kept.insert(*hash)
-            });
-        }
-    }
-
-    /// A tombstone takes the place of a connection that is over.
-    fn entomb(&mut self, hash: u64, last: At, isn: Option<u32>) {
-        let Some(entry) = self.index.find_mut(hash, |entry| entry.hash == hash) else { return };
-        let At { time, place } = last;
-        entry.what = What::Over { time, place, isn: isn.unwrap_or_default(), known: isn.is_some() };
-        if self.over.len() >= self.limits.connections / OVER_SHARE {
-            self.forget_over();
-        }
-        self.over.push_back((time.saturating_add(self.limits.linger), hash));
-    }
-
-    /// Forgets the oldest tombstone of what is over; whether there was one.
-    fn forget_over(&mut self) -> bool {
-        while let Some((_, hash)) = self.over.pop_front() {
-            step(1);
-            if self.over_since(hash).is_some() {
-                self.forget(hash);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Forgets what is over, and was not heard of for so long that what comes now is no more of it.
-    fn forget_overdue(&mut self) {
-        while let Some((due, hash)) = self.over.front().copied() {
-            step(1);
-            if due >= self.now {
-                return;
-            }
-            self.over.pop_front();
-            let Some(time) = self.over_since(hash) else { continue };
-            let quiet_until = time.saturating_add(self.limits.linger);
-            if quiet_until >= self.now {
-                self.over.push_back((quiet_until, hash));
-            } else {
-                self.forget(hash);
-            }
-        }
-    }
-
-    /// When a connection that is over was last seen; `None` when its tuple was used anew.
-    fn over_since(&self, hash: u64) -> Option<i64> {
-        match self.index.find(hash, |entry| entry.hash == hash)?.what {
-            What::Over { time, .. } => Some(time),
-            _ => None,
-        }
-    }
-
-    fn hash_of(&self, connection: &Connection<H>) -> u64 {
-        tuple(&self.hasher, connection.key.a, connection.key.b).0
-    }
-
-    fn forget(&mut self, hash: u64) {
-        if let Ok(entry) = self.index.find_entry(hash, |entry| entry.hash == hash) {
-            entry.remove();
-        }
-    }
-
     /// Too much is held. The stream that made it too much gives up its holes; when that is not enough, the
     /// handlers' buffers are what is full, and connections go, the longest silent first, until half is free.
     fn relieve(&mut self, place: u32, at: At, closed: &mut dyn FnMut(Closed<H>)) {
         self.counts.reassembly_limit += 1;
         if let Some(connection) = self.slots.get_mut(place) {
-            let (held, state) = (connection.held, connection.state);
+            let before = connection.totals;
             connection.give_up_all_holes(at);
-            self.held = self.held + connection.held - held;
-            self.state = self.state + connection.state - state;
+            self.held = self.held + connection.totals.held - before.held;
+            self.state = self.state + connection.totals.state - before.state;
         }
         if self.held <= self.limits.total_bytes {
             return;
@@ -370,7 +383,7 @@ impl<H: Handler> Table<H> {
         let mut holders: Vec<(i64, u64, u32)> = self
             .slots
             .iter()
-            .filter(|(_, connection)| connection.held > 0)
+            .filter(|(_, connection)| connection.totals.held > 0)
             .map(|(place, connection)| (connection.last.time, connection.number, place))
             .collect();
         holders.sort_unstable();
@@ -445,30 +458,6 @@ impl<H: Handler> Table<H> {
         }
     }
 
-    /// Forgets the tombstone that was silent longest, as far as the order in which they were looked at tells.
-    fn dig_up(&mut self) {
-        if self.forget_over() {
-            return; // it was handed out whole
-        }
-        while let Some(hash) = self.buried.pop_front() {
-            step(1);
-            let found = self.index.find_mut(hash, |entry| entry.hash == hash);
-            match found.map(|entry| &mut entry.what) {
-                Some(What::Foreign { seen: seen @ true, .. }) => {
-                    *seen = false;
-                    self.buried.push_back(hash);
-                }
-                Some(What::Foreign { .. }) => {
-                    self.counts.evicted += 1;
-                    self.forget(hash);
-                    return;
-                }
-                // Its tuple was used anew.
-                Some(What::Over { .. } | What::Live(_)) | None => {}
-            }
-        }
-    }
-
     /// Lets go of the connection that was silent longest; whether there was one.
     fn evict_idle(&mut self, closed: &mut dyn FnMut(Closed<H>)) -> bool {
         while let Some(Reverse((seen, number, place))) = self.idle.pop() {
@@ -496,14 +485,13 @@ impl<H: Handler> Table<H> {
     /// Hands a connection out; the hash of its tuple, which the index still has.
     fn let_go(&mut self, place: u32, evicted: bool, closed: &mut dyn FnMut(Closed<H>)) -> u64 {
         let Some(connection) = self.slots.get_mut(place) else { return 0 };
-        self.held -= connection.held;
-        self.state -= connection.state;
-        let (hash, _) = tuple(&self.hasher, connection.key.a, connection.key.b);
+        self.held -= connection.totals.held;
+        self.state -= connection.totals.state;
+        let hash = connection.hash;
         if let Some(over) = connection.conclude(evicted) {
             closed(over);
         }
         self.slots.remove(place);
-        self.latest = self.latest.filter(|(_, latest)| *latest != place);
         hash
     }
 }

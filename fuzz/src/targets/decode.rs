@@ -1,7 +1,7 @@
 //! From a packet record to a segment.
 
 use tdscope::capture::{LinkType, Packet};
-use tdscope::decode::{Decoded, Flow, Segment, carried, decode as decoded, fragment, plain_segment};
+use tdscope::decode::{Decoded, Flow, Plain, Segment, carried, decode as decoded, fragment};
 
 use super::input::Input;
 
@@ -40,7 +40,7 @@ pub fn decode(data: &[u8]) {
 /// Decodes in every way that there is; the segment, if it is one.
 fn looked_at<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     let told = decoded(packet);
-    if let Some(segment) = plain_segment(packet) {
+    if let Some(segment) = Plain::of(packet).map(|plain| plain.segment()) {
         assert_eq!(told, Decoded::Tcp(segment), "a plain segment is decoded otherwise");
     }
     let glance = Flow::at_a_glance(packet);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 
-use tdscope::capture::{Error, ErrorKind, Source, Summary, open_reader};
+use tdscope::capture::{Error, ErrorKind, Source, Summary, TOGETHER, open_reader};
 
 /// Bytes of packets that are looked at, at most: a few bytes of a compressed file may be thousands.
 const ENOUGH: usize = 4 << 20;
@@ -202,14 +202,17 @@ fn ran(source: &mut dyn Source, most: usize) -> Seen {
     while held < ENOUGH {
         let before = packets.len();
         // As with steps, nothing is taken once it is enough.
-        let more = source.run(most, &mut |packet, chunk| {
-            if let Some((chunk, at)) = chunk {
-                let bytes = chunk.get(at..at + packet.bytes.len());
-                assert_eq!(bytes, Some(packet.bytes), "the chunk has other bytes");
-            }
-            if held < ENOUGH {
-                push(packet, &mut packets);
-                held += 64 + packet.bytes.len();
+        let more = source.run(most, &mut |shown, chunk| {
+            assert!((1..=TOGETHER).contains(&shown.len()), "none, or too many at a time");
+            for tdscope::capture::Shown { packet, start } in shown {
+                if let Some(chunk) = chunk {
+                    let bytes = chunk.get(*start..start + packet.bytes.len());
+                    assert_eq!(bytes, Some(packet.bytes), "the chunk has other bytes");
+                }
+                if held < ENOUGH {
+                    push(packet, &mut packets);
+                    held += 64 + packet.bytes.len();
+                }
             }
         });
         assert!(packets.len() - before <= most, "a longer run than was asked for");

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::plain_segment;
+use crate::decode::{Flow, Plain};
 
 fn frame(ip: &[u8]) -> Vec<u8> {
     [&[2; 12][..], &[0x08, 0x00], ip].concat()
@@ -12,9 +12,12 @@ fn frame(ip: &[u8]) -> Vec<u8> {
 /// Both ways; whether the straight one took it.
 fn both(bytes: &[u8], original_len: usize) -> bool {
     let packet = packet(LinkType::ETHERNET, bytes, original_len);
-    match plain_segment(&packet) {
+    match Plain::of(&packet) {
         Some(plain) => {
-            assert_eq!(Decoded::Tcp(plain), decode(&packet));
+            let segment = plain.segment();
+            assert_eq!((plain.flags(), plain.at()), (segment.tcp.flags, segment.at));
+            assert_eq!(Some(Flow::from(plain.ends())), Flow::at_a_glance(&packet));
+            assert_eq!(Decoded::Tcp(segment), decode(&packet));
             true
         }
         None => false,
